@@ -1,0 +1,123 @@
+"""The draft: what the service understood of the requirement, open to correction by people."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class DataSource(msgspec.Struct, frozen=True):
+    dataset_key: str
+    role: str
+    original_name: str
+    format: str
+
+
+class NameNormalization(msgspec.Struct, frozen=True):
+    dataset_key: str
+    role: str
+    original_name: str
+    normalized_name: str
+
+
+class RequiredVariable(msgspec.Struct, frozen=True):
+    field: str
+    description: str
+    candidates: list[str]
+
+
+class QualityWarning(msgspec.Struct, frozen=True):
+    type: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    suggestion: str
+
+
+class Option(msgspec.Struct, frozen=True):
+    option_id: str
+    label: str
+    value: str
+
+
+class Question(msgspec.Struct, frozen=True):
+    question_id: str
+    question_text: str
+    question_type: Literal["single_choice", "multi_choice", "text"]
+    options: list[Option]
+    priority: int
+    suggested: str | None = None
+    """The answer the requirement already gives; the freeze uses it unless the user answers otherwise."""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """An open question; a blocking one must be answered before the plan can be frozen."""
+
+    field: str
+    description: str
+    impact: str
+    blocking: bool
+    candidates: list[str]
+
+
+class VariableType(msgspec.Struct, frozen=True):
+    name: str
+    inferred_type: str
+
+
+class Alternative(msgspec.Struct, frozen=True):
+    template_id: str
+    title: str
+    reason: str
+    score: float
+
+
+class SelectedTemplate(msgspec.Struct, frozen=True):
+    template_id: str
+    title: str
+    reason: str
+    confidence: float
+    alternatives: list[Alternative] = []
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """Draft schema v1 of http-api.md. Variables are Stata names of the primary dataset."""
+
+    draft_id: str
+    draft_text: str
+    """What the service understood, in words the researcher can check."""
+    decision: Literal["ready", "needs_input"]
+    risk_score: float
+    outcome_var: str | None = None
+    treatment_var: str | None = None
+    controls: list[str] = []
+    time_var: str | None = None
+    entity_var: str | None = None
+    cluster_var: str | None = None
+    fixed_effects: list[str] = []
+    interaction_terms: list[str] = []
+    instrument_var: str | None = None
+    instruments: list[str] = []
+    weights_var: str | None = None
+    group_var: str | None = None
+    post_var: str | None = None
+    """The 0/1 period variable of a 2×2 difference-in-differences."""
+    variables: list[str] = []
+    """Variables of a description or correlation that has no outcome."""
+    design: str = "descriptive"
+    analysis_goal: str | None = None
+    analysis_hints: list[str] = []
+    column_candidates: list[str] = []
+    column_candidates_v2: list[dict[str, Any]] = []
+    column_name_normalizations: list[NameNormalization] = []
+    required_variables: list[RequiredVariable] = []
+    data_quality_warnings: list[QualityWarning] = []
+    stage1_questions: list[Question] = []
+    open_unknowns: list[Unknown] = []
+    variable_types: list[VariableType] = []
+    data_sources: list[DataSource] = []
+    default_overrides: dict[str, Any] = {}
+    selected_template: SelectedTemplate | None = None
+    draft_source: Literal["llm", "rule"] = "rule"
+    language: Literal["en", "zh"] = "en"
+    warnings: list[str] = []

@@ -1,0 +1,77 @@
+"""Sort orders and groups of rows, computed on the storage form (whose codes sort as Stata sorts)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd.engine.data.storage import ObjectArray
+
+IndexArray = NDArray[np.intp]
+
+
+def string_codes(values: ObjectArray) -> NDArray[np.int64]:
+    """Rank (0-based) of each string among the distinct strings, in the order of their UTF-8 bytes."""
+    items = values.tolist()
+    rank = {text: number for number, text in enumerate(sorted(set(items)))}
+    return np.fromiter(map(rank.__getitem__, items), dtype=np.int64, count=len(items))
+
+
+def sort_key(values: NDArray[Any]) -> NDArray[Any]:
+    """A numeric array that sorts like the column (strings become ranks)."""
+    return string_codes(values) if values.dtype == object else values
+
+
+def stable_order(keys: Sequence[NDArray[Any]]) -> IndexArray:
+    """Positions that sort by `keys` (first key first); ties keep their order."""
+    order: IndexArray | None = None
+    for key in reversed(keys):
+        if order is None:
+            order = np.argsort(key, kind="stable")
+        else:
+            order = order[np.argsort(key[order], kind="stable")]
+    if order is None:
+        raise ValueError("no sort key")
+    return order
+
+
+def is_ordered(keys: Sequence[NDArray[Any]]) -> bool:
+    """Whether rows are already in ascending order of `keys`."""
+    n = len(keys[0])
+    tied = np.ones(max(n - 1, 0), dtype=np.bool_)
+    for key in keys:
+        left, right = key[:-1], key[1:]
+        if bool(np.any(tied & (left > right))):
+            return False
+        tied &= left == right
+        if not tied.any():
+            break
+    return True
+
+
+def run_starts(keys: Sequence[NDArray[Any]], n_obs: int) -> IndexArray:
+    """First row of each run of equal `keys` in rows that are sorted by them."""
+    if n_obs == 0:
+        return np.empty(0, dtype=np.intp)
+    new = np.zeros(n_obs, dtype=np.bool_)
+    new[0] = True
+    for key in keys:
+        new[1:] |= key[1:] != key[:-1]
+    return np.flatnonzero(new)
+
+
+def group_numbers(keys: Sequence[NDArray[Any]]) -> tuple[IndexArray, int]:
+    """Group number of each row in ascending order of `keys` (0-based) and how many groups there are."""
+    n_obs = len(keys[0])
+    if n_obs == 0:
+        return np.empty(0, dtype=np.intp), 0
+    order = stable_order(keys)
+    starts = run_starts([key[order] for key in keys], n_obs)
+    step = np.zeros(n_obs, dtype=np.intp)
+    step[starts] = 1
+    numbers = np.empty(n_obs, dtype=np.intp)
+    numbers[order] = np.cumsum(step) - 1
+    return numbers, len(starts)
