@@ -107,7 +107,7 @@ class Writer:
         connection.execute("SAVEPOINT unit")
         try:
             request.result = request.unit(connection)
-        except BaseException as error:  # noqa: BLE001 - delivered to the caller of this unit alone
+        except BaseException as error:  # delivered to the caller of this unit alone
             if not connection.in_transaction:
                 raise
             connection.execute("ROLLBACK TO unit")

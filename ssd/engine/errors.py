@@ -8,7 +8,10 @@ class StataError(Exception):
 
     `rc` is Stata's code and is never 0; `message` is the text printed before `r(rc);`. It may hold
     several lines and may be empty (as for `exit 459`, where the program printed its own message).
+    `reported` is set once the message is in the log.
     """
+
+    reported: bool = False
 
     def __init__(self, rc: int, message: str = "") -> None:
         super().__init__(message or f"r({rc})")

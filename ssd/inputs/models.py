@@ -100,3 +100,26 @@ class InputSet(msgspec.Struct, frozen=True):
     @property
     def primary(self) -> Dataset:
         return next(item for item in self.datasets if item.role is Role.PRIMARY)
+
+
+class PreparationRequest(msgspec.Struct, frozen=True):
+    """What the server asks of a preparation child."""
+
+    input_path: str
+    format: str
+    output_path: str
+    """Where the .dta goes."""
+    result_path: str
+    """Where the PreparationOutcome goes, as JSON."""
+    sheet: str | None = None
+    memory_mb: int = 0
+    cpu_seconds: int = 0
+
+
+class PreparationOutcome(msgspec.Struct, frozen=True):
+    """What the child answers: a profile, or a code of the catalogue with words for the researcher."""
+
+    profile: DatasetProfile | None = None
+    error_code: str | None = None
+    message: str = ""
+    members: dict[str, Any] = {}

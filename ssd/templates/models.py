@@ -20,6 +20,8 @@ class Requires(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: Literal["numeric", "string", "binary", "categorical", "date", "integer", "any"] = "any"
     min_unique: int | None = None
     max_unique: int | None = None
+    max_categories: int | None = None
+    """Most distinct values of a text variable, which enters a model as one indicator per value."""
 
 
 ParameterKind = Literal[
@@ -99,6 +101,14 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     outputs: list[Output]
     robustness: list[Robustness] = []
     result_columns: list[str] = []
+
+
+    def parameter(self, name: str) -> Parameter:
+        """Raises KeyError for a name the template does not declare."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
 
 
 class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

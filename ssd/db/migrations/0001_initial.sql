@@ -19,8 +19,10 @@ CREATE TABLE jobs (
     started_at            TEXT,
     finished_at           TEXT,
     expires_at            TEXT,
-    deleted_at            TEXT              -- a tombstone: the data are gone, the row stays for audit
+    deleted_at            TEXT,             -- a tombstone: the data are gone, the row stays for audit
+    erased_at             TEXT              -- when the folder of a deleted job was gone too
 ) STRICT;
+CREATE INDEX jobs_to_erase ON jobs (job_id) WHERE deleted_at IS NOT NULL AND erased_at IS NULL;
 CREATE INDEX jobs_by_tenant ON jobs (tenant_id, created_at);
 CREATE INDEX jobs_by_status ON jobs (status, created_at);
 
@@ -34,7 +36,7 @@ CREATE TABLE task_codes (
     redeemed_at  TEXT,
     job_id       TEXT UNIQUE REFERENCES jobs (job_id)
 ) STRICT;
-CREATE INDEX task_codes_by_tenant ON task_codes (tenant_id, created_at);
+CREATE INDEX task_codes_by_tenant ON task_codes (tenant_id, code_id);
 
 CREATE TABLE job_tokens (
     token_id     TEXT PRIMARY KEY,
@@ -79,7 +81,9 @@ CREATE TABLE drafts (
     body                     TEXT NOT NULL, -- JSON as the planner proposed, see drafts.models.Draft
     edits                    TEXT NOT NULL, -- JSON of what people decided; laid over body, never lost
     created_at               TEXT NOT NULL,
-    updated_at               TEXT NOT NULL
+    updated_at               TEXT NOT NULL,
+    -- Shown by every read of the job, which must not parse the body each time.
+    text_chars               INTEGER NOT NULL GENERATED ALWAYS AS (length(json_extract(body, '$.draft_text'))) STORED
 ) STRICT;
 
 CREATE TABLE plans (
@@ -116,7 +120,8 @@ CREATE TABLE runs (
     UNIQUE (job_id, attempt),
     FOREIGN KEY (job_id, plan_revision) REFERENCES plans (job_id, revision)
 ) STRICT;
-CREATE INDEX runs_queued ON runs (priority DESC, not_before, queued_at) WHERE status = 'queued';
+-- A claim looks at the head of each tenant's queue; it never walks the whole queue.
+CREATE INDEX runs_queued ON runs (tenant_id, priority DESC, queued_at) WHERE status = 'queued';
 CREATE INDEX runs_running ON runs (tenant_id) WHERE status = 'running';
 -- One job never has two live runs, whatever races.
 CREATE UNIQUE INDEX runs_live ON runs (job_id) WHERE status IN ('queued', 'running');
@@ -147,7 +152,8 @@ CREATE TABLE artifacts (
     meta        TEXT NOT NULL,              -- JSON
     PRIMARY KEY (job_id, rel_path)
 ) STRICT;
-CREATE INDEX artifacts_by_run ON artifacts (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX artifacts_by_run ON artifacts (run_id, rel_path) WHERE run_id IS NOT NULL;
+CREATE INDEX artifacts_by_kind ON artifacts (job_id, kind, rel_path);
 
 CREATE TABLE audit_log (
     audit_id   INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,57 @@
+"""The built-in commands: one declaration each, found in the modules of this package."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from ssd.engine.commands.declare import Command, Registry
+
+_DECLARATION: Final = re.compile(r'^@command\(\s*"(?P<name>\w+)",', re.MULTILINE)
+_MINIMUM: Final = re.compile(r"\bminimum=(\d+)")
+
+
+def load() -> Registry:
+    """The registry of all commands.
+
+    Only the declarations' names and abbreviations are read, from the source text: importing every
+    module would cost a session several times its start-up time. Raises ValueError when two commands
+    claim the same name or abbreviation.
+    """
+    registry = Registry(_import)
+    for name, minimum, module in _declared():
+        registry.add(name, minimum, module)
+    return registry
+
+
+def load_all() -> list[Command]:
+    """Every command, all modules imported (for the generated reference)."""
+    registry = load()
+    found = [registry.find(name) for name in registry.names()]
+    return [declared for declared in found if declared is not None]
+
+
+def _import(module: str) -> None:
+    importlib.import_module(f"{__name__}.{module}")
+
+
+@lru_cache(maxsize=1)
+def _declared() -> tuple[tuple[str, int, str], ...]:
+    """(name, shortest abbreviation, module) of each declaration."""
+    found: list[tuple[str, int, str]] = []
+    for folder in __path__:
+        for path in sorted(Path(folder).glob("*.py")):
+            if path.stem not in ("__init__", "declare"):
+                found.extend((name, minimum, path.stem) for name, minimum in _declarations(path.read_text("utf-8")))
+    return tuple(found)
+
+
+def _declarations(source: str) -> Iterator[tuple[str, int]]:
+    for match in _DECLARATION.finditer(source):
+        end = source.find("\ndef ", match.end())
+        minimum = _MINIMUM.search(source, match.end(), end if end >= 0 else len(source))
+        yield match["name"], int(minimum[1]) if minimum else len(match["name"])

@@ -44,7 +44,10 @@ class Line:
     """Everything after the command name, as typed after macro expansion."""
     varlist: list[str] = field(default_factory=list)
     """Expanded variable names; with fv/ts operators, the unexpanded terms (`i.rep78`, `L.gnp`)."""
+    types: list[str] = field(default_factory=list)
+    """Storage types typed before the names of a `newvarlist`/`newvarname` ("" where none was typed)."""
     anything: str = ""
+    """Text before `if`, `in`, the weight, `using` and the comma, as typed."""
     expression: str | None = None
     """Right-hand side of `=exp`."""
     condition: str | None = None
@@ -53,8 +56,11 @@ class Line:
     """`in` as 0-based half-open positions."""
     weight: Weight | None = None
     using: str | None = None
-    options: dict[str, str | bool | float | int | list[str] | None] = field(default_factory=dict)
-    """By full lower-case name. An absent flag is False, an absent valued option its default or None."""
+    options: dict[str, str | bool | float | int | list[str] | list[float] | None] = field(default_factory=dict)
+    """By full lower-case name. An absent flag is False, an absent valued option its default or None.
+    `*` holds the text of undeclared options when the grammar has `*` among its options."""
+    typed: set[str] = field(default_factory=set)
+    """Names of the options the user typed (as opposed to defaults)."""
     groups: Groups | None = None
     """Set for `vector` commands run under by."""
     by_mask: BoolArray | None = None
@@ -98,6 +104,10 @@ class Command:
     grammar: str
     """In the notation of Stata's own `syntax` command, e.g.
     `[varlist(fv ts)] [if] [in] [aweight fweight] [, Detail SEParator(integer 5) Level(cilevel)]`.
+    As there, an optional varlist that is not typed means all variables unless `default=none` stands in it.
+    A name declared twice, once as a flag and once with parentheses, may be typed either way.
+    Values: string, name, varname, passthru, exp → str; integer → int; real, cilevel → float;
+    numlist → list[float]; varlist, newvarlist, namelist → list[str].
     `*` in place of a grammar means: the command parses `line.text` itself (subcommand families)."""
     run: CommandFunction
     by: ByMode
@@ -109,29 +119,52 @@ class Command:
 
 
 class Registry:
-    """The built-in commands by name and abbreviation."""
+    """The built-in commands by name and abbreviation; a command's module is imported when it is first needed."""
 
-    def __init__(self) -> None:
-        self.commands: dict[str, Command] = {}
-        self._by_abbreviation: dict[str, Command] = {}
+    def __init__(self, load: Callable[[str], None]) -> None:
+        self._load = load
+        """Imports a module, which declares its commands."""
+        self._modules: dict[str, str] = {}
+        self._by_abbreviation: dict[str, str] = {}
+        self._commands: dict[str, Command] = {}
 
-    def add(self, command: Command) -> None:
-        self.commands[command.name] = command
-        for length in range(command.minimum, len(command.name) + 1):
-            key = command.name[:length]
+    def add(self, name: str, minimum: int, module: str) -> None:
+        """Announce a command declared by `module`. Raises ValueError when an abbreviation is taken."""
+        if name in self._modules:
+            raise ValueError(f"command {name} is declared in {self._modules[name]} and {module}")
+        self._modules[name] = module
+        for length in range(minimum, len(name) + 1):
+            key = name[:length]
             other = self._by_abbreviation.get(key)
-            if other is not None and other.name != command.name and key != command.name:
-                if key == other.name:
-                    continue
-                raise ValueError(f"abbreviation {key} is claimed by {other.name} and {command.name}")
-            self._by_abbreviation[key] = command
+            if other is not None and key == other:
+                continue
+            if other is not None and key != name:
+                raise ValueError(f"abbreviation {key} is claimed by {other} and {name}")
+            self._by_abbreviation[key] = name
+
+    def names(self) -> list[str]:
+        """Full names of all commands, sorted."""
+        return sorted(self._modules)
+
+    def canonical(self, word: str) -> str | None:
+        """The full name of the command a word names or abbreviates, without importing it."""
+        return self._by_abbreviation.get(word)
 
     def find(self, word: str) -> Command | None:
-        return self._by_abbreviation.get(word)
+        """The command a word names or abbreviates."""
+        name = self._by_abbreviation.get(word)
+        if name is None:
+            return None
+        found = self._commands.get(name)
+        if found is None:
+            self._load(self._modules[name])
+            self._commands.update((declared.name, declared) for declared in REGISTERED)
+            found = self._commands[name]
+        return found
 
 
 REGISTERED: list[Command] = []
-"""Filled by the decorator at import; `commands.load()` builds the Registry from it."""
+"""Filled by the decorator when a command module is imported."""
 
 
 def command(

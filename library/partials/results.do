@@ -1,0 +1,135 @@
+[% macro cells() %]
+* Numbers of a results file with all their digits; a missing number is an empty cell.
+program define ssd_cells
+    gettoken handle values : 0
+    foreach value of local values {
+        file write `handle' "," (cond(missing(`value'), "", strtrim(string(`value', "%18.0g"))))
+    }
+end
+
+program define ssd_label_cell
+    args handle label
+    file write `handle' "," (char(34)) "`label'" (char(34))
+end
+[% endmacro %]
+
+[% macro glance() %]
+program define ssd_glance
+    args model key value
+    file write ssd_glance "`model',`key'"
+    ssd_cells ssd_glance `value'
+    file write ssd_glance _n
+end
+
+file open ssd_glance using "glance.csv", write text replace
+file write ssd_glance "model,key,value" _n
+[% endmacro %]
+
+[% macro sample_counts() %]
+ssd_glance sample rows_read `rows_read'
+ssd_glance sample rows_selected `rows_selected'
+ssd_glance sample rows_used `rows_used'
+[% endmacro %]
+
+[% macro tidy() %]
+* Words for a term: the label of its variable, and of its level for a category.
+program define ssd_term_label, rclass
+    args term
+    local parts : subinstr local term "#" " ", all
+    local words ""
+    foreach part of local parts {
+        local dot = strpos("`part'", ".")
+        local name = substr("`part'", `dot' + 1, .)
+        local word "`name'"
+        capture confirm variable `name', exact
+        if _rc == 0 {
+            local found : variable label `name'
+            if "`found'" != "" local word "`found'"
+            local level = real(substr("`part'", 1, `dot' - 1))
+            if `dot' > 1 & !missing(`level') {
+                local text : label (`name') `level'
+                local word "`word': `text'"
+            }
+        }
+        if "`name'" == "_cons" local word "Constant"
+        if "`words'" != "" local words "`words' x "
+        local words "`words'`word'"
+    }
+    return local label "`words'"
+end
+
+program define ssd_tidy_row
+    args model term label estimate std_error statistic p_value conf_low conf_high df
+    file write ssd_tidy "`model',`term'"
+    ssd_label_cell ssd_tidy "`label'"
+    ssd_cells ssd_tidy `estimate' `std_error' `statistic' `p_value' `conf_low' `conf_high' `df'
+    file write ssd_tidy _n
+end
+
+* r(table) of the model just estimated; `eform' gives exponentiated coefficients with delta-method errors.
+program define ssd_tidy
+    args model form
+    tempname t b se low high
+    matrix `t' = r(table)
+    local terms : colnames `t'
+    local equations : coleq `t'
+    local columns = colsof(`t')
+    forvalues j = 1/`columns' {
+        local term : word `j' of `terms'
+        local equation : word `j' of `equations'
+        * A base level is what the others are compared with, not a result.
+        if regexm("`term'", "[0-9]b\.") continue
+        ssd_term_label `term'
+        local label "`r(label)'"
+        if "`equation'" == "/" | "`equation'" == "lnalpha" {
+            local term "/lnalpha"
+            local label "ln(alpha)"
+        }
+        scalar `b' = `t'[1,`j']
+        scalar `se' = `t'[2,`j']
+        scalar `low' = `t'[5,`j']
+        scalar `high' = `t'[6,`j']
+        if regexm("`term'", "(^|#|[0-9])o\.") {
+            scalar `b' = .
+            local label "`label' (omitted)"
+        }
+        if "`form'" == "eform" {
+            scalar `b' = exp(`b')
+            scalar `se' = `se' * `b'
+            scalar `low' = exp(`low')
+            scalar `high' = exp(`high')
+        }
+        ssd_tidy_row `model' `term' "`label'" `b' `se' `t'[3,`j'] `t'[4,`j'] `low' `high' `t'[7,`j']
+    }
+end
+
+file open ssd_tidy using "tidy.csv", write text replace
+file write ssd_tidy "model,term,label,estimate,std_error,statistic,p_value,conf_low,conf_high,df" _n
+[% endmacro %]
+
+[% macro close_results() %]
+file close ssd_tidy
+file close ssd_glance
+[% endmacro %]
+
+[% macro coefficient_figure(model, reference=0) %]
+ssd_step figure "Draw the coefficients"
+import delimited using "tidy.csv", varnames(1) encoding("UTF-8") clear
+keep if model == [[ model | quoted ]] & term != "_cons" & !missing(std_error)
+* More than 40 rows cannot be read in a figure; the table has them all.
+keep if _n <= 40
+local rows = _N
+if `rows' > 0 {
+    generate place = _N - _n + 1
+    forvalues i = 1/`rows' {
+        local at = place[`i']
+        local words = label[`i']
+        label define ssd_terms `at' "`words'", add
+    }
+    label values place ssd_terms
+    twoway (rcap conf_low conf_high place, horizontal) (scatter place estimate), ///
+        xline([[ reference ]]) ylabel(1(1)`rows', valuelabel angle(horizontal)) ///
+        ytitle("") xtitle("Estimate and confidence interval") legend(off)
+    graph export "coefficients.svg", replace
+}
+[% endmacro %]

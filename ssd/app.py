@@ -1,0 +1,165 @@
+"""Wiring: which parts one server has, in which order they start and stop, and which routes it serves."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+import anyio.to_thread
+import structlog
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from ssd.access.rate_limit import RateLimit
+from ssd.access.service import TaskCodes
+from ssd.db.database import Database
+from ssd.jobs.erase import finish_deletions
+from ssd.jobs.guard import provide_job
+from ssd.jobs.redeem import Redeeming
+from ssd.jobs.routes import JobsController, TaskCodesController
+from ssd.jobs.service import Jobs
+from ssd.ops.checks import database_probe, disk_probe, fixed_probe, production_rules, rule_probe
+from ssd.ops.envelope import Envelope
+from ssd.ops.health import Check, Health
+from ssd.ops.logs import configure
+from ssd.ops.metrics import Metrics
+from ssd.ops.openapi import openapi_config
+from ssd.ops.ownership import DataFolder
+from ssd.ops.problem import EXCEPTION_HANDLERS
+from ssd.ops.routes import HealthController, explain_error, metrics_text, welcome
+from ssd.settings import Settings
+from ssd.templates.library import Library
+from ssd.templates.routes import TemplateController
+
+_BODY_CAP: Final = 1024 * 1024
+"""For every route that does not name its own."""
+DATABASE_NAME: Final = "ssd.sqlite3"
+
+ROUTES: Final[list[ControllerRouterHandler]] = [
+    TaskCodesController,
+    JobsController,
+    TemplateController,
+    HealthController,
+    metrics_text,
+    welcome,
+    explain_error,
+]
+
+
+class Services:
+    """The parts of one server. Those below `metrics` exist while it serves."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.health: Health
+        self.database: Database
+        self.task_codes: TaskCodes
+        self.redeem_limit: RateLimit
+        self.redeeming: Redeeming
+        self.jobs: Jobs
+        self.library: Library
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Own the data folder, open the store, start every part; the reverse when the block is left."""
+        async with AsyncExitStack() as stack:
+            folder = DataFolder.own(self.settings.data_dir)
+            stack.callback(folder.release)
+            self.database = await Database.open(self.settings.data_dir / DATABASE_NAME)
+            stack.push_async_callback(self.database.close)
+            self.library = await anyio.to_thread.run_sync(Library.load, self.settings.library_dir)
+            self._make_parts()
+            await finish_deletions(self.jobs)
+            self._register_checks()
+            # What lives from here to the end need never be looked at by the collector again.
+            gc.collect()
+            gc.freeze()
+            stack.callback(gc.unfreeze)
+            yield
+
+    def _make_parts(self) -> None:
+        settings, database = self.settings, self.database
+        self.jobs = Jobs(database, settings.data_dir)
+        self.task_codes = TaskCodes(database)
+        self.redeem_limit = RateLimit(settings.redeem_rate_per_minute)
+        self.redeeming = Redeeming(database, token_ttl_days=settings.token_ttl_days)
+
+    def _register_checks(self) -> None:
+        self.health = Health()
+        self.health.register("database", database_probe(self.database))
+        self.health.register("disk", disk_probe(self.settings.data_dir, self.settings.min_free_disk_mb))
+        self.health.register("template_library", rule_probe(self._library_check))
+        for name, check in production_rules(self.settings).items():
+            self.health.register(name, fixed_probe(check))
+
+    def _library_check(self) -> Check:
+        count = len(self.library.templates)
+        if count == 0:
+            return Check(ok=False, detail="the library holds no templates")
+        current = "current" if self.library.index_is_current else "stale: run `ssd library build`"
+        return Check(ok=self.library.index_is_current, detail=f"{count} templates; index {current}")
+
+
+_PROVIDED: Final[dict[str, type[Any]]] = {
+    "settings": Settings,
+    "metrics": Metrics,
+    "health": Health,
+    "database": Database,
+    "task_codes": TaskCodes,
+    "redeem_limit": RateLimit,
+    "redeeming": Redeeming,
+    "jobs": Jobs,
+    "library": Library,
+}
+"""Attributes of `Services` that handlers may ask for by name."""
+
+
+def _provide(services: Services, name: str, kind: type[Any]) -> Provide:
+    def part() -> Any:
+        return getattr(services, name)
+
+    part.__annotations__ = {"return": kind}
+    return Provide(part, sync_to_thread=False)
+
+
+def build_app(settings: Settings) -> Litestar:
+    """The application. Nothing is opened before its lifespan begins.
+
+    Its lifespan raises DATA_FOLDER_LOCKED, DATABASE_CORRUPT, DATABASE_TOO_NEW or LIBRARY_INVALID.
+    """
+    services = Services(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        configure(settings.log_level)
+        async with services.serving():
+            structlog.get_logger().info("SS_SERVER_STARTED", env=settings.env)
+            yield
+            begin_shutdown(app)
+        structlog.get_logger().info("SS_SERVER_STOPPED")
+
+    app = Litestar(
+        route_handlers=ROUTES,
+        dependencies={name: _provide(services, name, kind) for name, kind in _PROVIDED.items()}
+        | {"job": Provide(provide_job)},
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[lifespan],
+        openapi_config=openapi_config(),
+        request_max_body_size=_BODY_CAP,
+        logging_config=None,
+        debug=False,
+    )
+    app.state.services = services
+    app.state.envelope = Envelope(app.asgi_handler, services.metrics)
+    app.asgi_handler = app.state.envelope
+    return app
+
+
+def begin_shutdown(app: Litestar) -> None:
+    """Answer new requests with SERVICE_SHUTTING_DOWN and let streams and waiting reads end. May be called twice."""
+    app.state.envelope.stopping = True
+    app.state.services.jobs.stop_listening()

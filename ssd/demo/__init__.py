@@ -1,0 +1,1 @@
+"""`ssd demo`: the whole journey over HTTP, on real data, checked against published numbers."""

@@ -1,0 +1,165 @@
+"""Walk the journey, print what happens, and hold the numbers against the published ones."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ssd.demo.journey import Json, Journey
+from ssd.demo.server import LocalServer
+
+EXAMPLE: Final = "regression/ols/example"
+REQUIREMENT: Final = "What is the effect of educ on lwage, controlling for exper and tenure?"
+
+
+class Published(msgspec.Struct, frozen=True):
+    """One published number: a printed value and the digits it was printed with."""
+
+    term: str
+    column: str
+    value: float
+    decimals: int
+
+    def holds(self, found: float) -> bool:
+        """Within half a unit of the last printed digit."""
+        return abs(found - self.value) <= 0.5 * 10**-self.decimals * (1 + 1e-9)
+
+
+SOURCE: Final = (
+    "Wooldridge, Introductory Econometrics, example 4.1: log(wage) on educ, exper and tenure, n = 526, R-squared = .316"
+)
+PUBLISHED: Final = (
+    Published("educ", "estimate", 0.092, 3),
+    Published("exper", "estimate", 0.0041, 4),
+    Published("tenure", "estimate", 0.022, 3),
+    Published("_cons", "estimate", 0.284, 3),
+    Published("educ", "std_error", 0.007, 3),
+    Published("exper", "std_error", 0.0017, 4),
+    Published("tenure", "std_error", 0.003, 3),
+    Published("_cons", "std_error", 0.104, 3),
+    Published("N", "value", 526, 0),
+    Published("r2", "value", 0.316, 3),
+)
+
+
+def walk(data: Path, keep: Path | None, say: Any = print) -> bool:
+    """The demo; True only if every step and every number is right."""
+    with tempfile.TemporaryDirectory(prefix="ssd-demo-") as temporary:
+        folder = keep or Path(temporary)
+        with LocalServer(folder / "data") as server, Journey(server.base_url) as journey:
+            say(f"server      {server.base_url}   (data folder {folder / 'data'})")
+            return _walk(server, journey, data, folder, say)
+
+
+def _walk(server: LocalServer, journey: Journey, data: Path, folder: Path, say: Any) -> bool:
+    code = server.issue_code()
+    redeemed = journey.redeem(code, REQUIREMENT)
+    say(f"redeem      task code → {redeemed['job_id']}")
+    uploaded = journey.upload(data)
+    say(f"upload      {data.name}: {data.stat().st_size:,} bytes, fingerprint {uploaded['fingerprint'][:23]}…")
+    preview = journey.preview()
+    say(f"preview     {preview['row_count']} rows, {preview['column_count']} columns")
+    draft = journey.draft()
+    say(f"draft       {draft['draft_text']}")
+    plan = journey.freeze()
+    steps = ", ".join(step["template_id"] for step in plan["steps"])
+    say(f"plan        {plan['plan_id'][:12]} revision {plan['revision']}: {steps}")
+    journey.run()
+    job = journey.follow(_teller(say))
+    if job["status"] != "succeeded":
+        error = job["error"] or {}
+        say(f"run         {job['status']}: {error.get('error_code')} {error.get('message')}")
+        return False
+    engine = job["latest_run"]["engine"]
+    say(f"run         succeeded with {engine['name']} {engine['version']}")
+    return _show_results(journey, folder, say)
+
+
+def _teller(say: Any) -> Any:
+    seen: list[str] = []
+
+    def tell(job: Json) -> None:
+        progress = job["progress"]
+        words = job["status"] if not progress else f"{progress['percent']:5.1f} %  {progress['purpose']}"
+        if not seen or seen[-1] != words:
+            seen.append(words)
+            say(f"run         {words}")
+
+    return tell
+
+
+def _show_results(journey: Journey, folder: Path, say: Any) -> bool:
+    artifacts = journey.artifacts()
+    files: dict[str, bytes] = {}
+    target = folder / "artifacts"
+    for item in artifacts:
+        content = journey.download(item["rel_path"])
+        if hashlib.sha256(content).hexdigest() != item["sha256"]:
+            say(f"artifact    {item['rel_path']}: the hash is not the one the index promises")
+            return False
+        path = target / item["rel_path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        files[item["rel_path"]] = content
+    main = [name for name in files if name.endswith("tidy.csv")]
+    glance = [name for name in files if name.endswith("glance.csv")]
+    tidy_rows = [row for name in main for row in _rows(files[name])]
+    glance_rows = [row for name in glance for row in _rows(files[name])]
+    first = tidy_rows[0]["model"] if tidy_rows else ""
+    coefficients = {row["term"]: row for row in tidy_rows if row["model"] == first}
+    facts = {row["key"]: float(row["value"]) for row in glance_rows if row["model"] == first and row["value"]}
+    say("")
+    _print_table(list(coefficients.values()), facts, say)
+    ok = _compare(coefficients, facts, say)
+    kept = "" if target.is_relative_to(Path(tempfile.gettempdir()) / "ssd-demo-") else f" in {target}"
+    say(f"artifacts   {len(artifacts)} files, every hash as promised{kept}")
+    for item in artifacts:
+        say(f"              {item['kind']:<10} {item['rel_path']}  {item['size_bytes']:,} bytes")
+    return ok
+
+
+def _rows(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
+
+
+def _print_table(rows: list[dict[str, str]], facts: dict[str, float], say: Any) -> None:
+    say(f"{'term':<12} {'estimate':>11} {'std. error':>11} {'t':>8} {'p':>7}   {'95 % interval':>23}")
+    for row in rows:
+        numbers = {key: float(row[key]) for key in ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")}
+        say(
+            f"{row['term']:<12} {numbers['estimate']:>11.6f} {numbers['std_error']:>11.6f} {numbers['statistic']:>8.2f}"
+            f" {numbers['p_value']:>7.4f}   {numbers['conf_low']:>11.6f} {numbers['conf_high']:>11.6f}"
+        )
+    say(f"N = {facts.get('N', float('nan')):.0f}   R² = {facts.get('r2', float('nan')):.4f}")
+    say("")
+
+
+def _compare(coefficients: dict[str, dict[str, str]], facts: dict[str, float], say: Any) -> bool:
+    wrong = []
+    for item in PUBLISHED:
+        found = facts.get(item.term) if item.column == "value" else float(coefficients.get(item.term, {}).get(item.column, "nan"))
+        if found is None or not item.holds(found):
+            wrong.append(f"{item.term} {item.column}: published {item.value}, found {found}")
+    for line in wrong:
+        say(f"differs     {line}")
+    if not wrong:
+        say(f"agrees      all {len(PUBLISHED)} published numbers; {SOURCE}")
+    return not wrong
+
+
+def example_data(library: Path) -> Path:
+    """The dataset of the demo, shipped with the library."""
+    return library / EXAMPLE / "data.csv"
+
+
+def main(library: Path) -> int:
+    """Exit code of `ssd demo`: 0 only if everything is true."""
+    keep = os.environ.get("SSD_DEMO_KEEP")
+    return 0 if walk(example_data(library), Path(keep) if keep else None) else 1

@@ -1,0 +1,168 @@
+"""Which design a requirement asks for, from the words people use and from the outcome's kind."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+import msgspec
+
+from ssd.inputs.models import ColumnProfile
+
+Design = Literal[
+    "descriptive", "correlation", "test", "ols", "panel", "iv", "did", "discrete", "count",
+    "rdd", "matching", "survival", "timeseries", "multivariate", "spatial", "bayesian", "ml", "power", "text", "finance",
+]  # fmt: skip
+DESIGNS: Final[tuple[str, ...]] = Design.__args__  # type: ignore[attr-defined]
+
+OutcomeKind = Literal["binary", "count", "continuous", "categorical", "string"]
+
+
+class DesignCue(msgspec.Struct, frozen=True):
+    """The words that decided on a design; `design` is None where the words say only that something has an effect."""
+
+    design: str | None
+    words: str
+
+
+def _cue(design: str, pattern: str) -> tuple[str, re.Pattern[str]]:
+    return design, re.compile(pattern, re.IGNORECASE)
+
+
+_EXPLICIT: Final = (
+    _cue("rdd", r"regression[\s-]+discontinuity|\bRDD\b|断点回归|running variable"),
+    _cue("matching", r"propensity[\s-]+score|\bPSM\b|倾向得分|nearest[- ]neighbou?r matching|entropy balancing|匹配法"),
+    _cue("survival", r"\bsurvival\b|\bcox\b|hazard|kaplan|time to event|生存分析|风险比"),
+    _cue(
+        "did",
+        r"diff(?:erence)?s?[\s-]*in[\s-]*diff(?:erence)?s?|\bDID\b(?=[\s-]+(?:estimat|design|model|analys|regress|approach|with))"
+        r"|(?-i:\b(?:DID|DiD)\b)|double[\s-]differenc|before\s+and\s+after|pre\s+and\s+post|双重差分|倍差法?|政策前后|前后对比"
+        r"|(?-i:DID)",
+    ),
+    _cue(
+        "iv",
+        r"\binstrument(?:s|ed|ing|al)?\b|\b2sls\b|two[\s-]stage\s+least|\bIV\b|ivregress|工具变量|两阶段最小二乘|内生性|\bendogenous\b",
+    ),
+    _cue(
+        "panel",
+        r"fixed[\s-]effects?|\bwithin[\s-]estimator|\bTWFE\b|\bxtreg\b|\bxtset\b|panel\s+(?:regression|model|fe|data\s+model)"
+        r"|random[\s-]effects?|固定效应|随机效应|面板(?:回归|模型|数据模型)|(?-i:\bFE\b)",
+    ),
+    _cue("timeseries", r"\barima\b|\bgarch\b|vector autoregress|\bVAR model|时间序列|协整|cointegrat"),
+    _cue(
+        "count",
+        r"\bpoisson\b|negative\s+binomial|\bnbreg\b|count\s+(?:data|model|outcome|regression|variable)|泊松|负二项|计数",
+    ),
+    _cue(
+        "discrete",
+        r"\blogit\b|\blogistic\b|\bprobit\b|odds\s+ratios?|\bodds\b|binary\s+(?:choice|outcome|model|response)|logit|probit"
+        r"|逻辑回归|逻辑斯|二元(?:选择|结果|因变量)|胜算比|优势比",
+    ),
+    _cue(
+        "ols",
+        r"\bols\b|least\s+squares|linear\s+(?:regression|model|probability)|\bregress(?:ing|es|ed)?\b|\blpm\b|OLS|最小二乘|线性回归"
+        r"|多元回归|线性概率",
+    ),
+)
+
+_COMPARISON: Final = re.compile(
+    r"\bt[- ]?tests?\b|\bcompar(?:e|es|ing|ison)\b|\bdiffer(?:s|ences?|ent|ed)?\b|\bgaps?\b|earn(?:s)?\s+(?:more|less)|\bthe\s+same\s+"
+    r"(?:for|across|in|between)|(?:higher|lower|larger|greater|smaller)\s+(?:for|among|in|than)|\bbetween\s+\w+\s+and\s+(?:non|wo)"
+    r"|比较|差异|差别|差距|区别|T检验|t检验|均值检验|是否相等",
+    re.IGNORECASE,
+)
+_CORRELATION: Final = re.compile(
+    r"\bcorrelat(?:e|es|ed|ion|ions|ing)\b|\bpearson\b|\bspearman\b|相关性|相关系数|相关分析|相关关系|相关矩阵|是否相关", re.IGNORECASE
+)
+_ASSOCIATION: Final = re.compile(
+    r"\b(?:associat(?:ion|ed)|relationship|relation|related|linked|link)\b|关系|关联|联系", re.IGNORECASE
+)
+_DESCRIPTION: Final = re.compile(
+    r"\bdescri(?:be|ptives?|ption|bing)\b|\bsummar(?:y|i[sz]e|ies)\b|\boverview\b|\bmeans?\s+(?:of|and|by)\b|\baverages?\s+(?:of|\w+\s+(?:by|per|for\s+each))"
+    r"|\bdistributions?\b|what\s+(?:do|does)\s+(?:the|my|this)\s+data|\btabulate\b|描述|概况|基本情况|汇总|均值|分布|统计量",
+    re.IGNORECASE,
+)
+_EFFECT: Final = re.compile(
+    r"\b(?:effects?|impacts?|influences?|affects?|determin(?:es?|ants?)|depends?|drives?|drivers?|causes?|causal|returns?\s+to|explains?|predict(?:s|ors?|ing|ion)?"
+    r"|raises?|increases?|reduces?|lowers?|function\s+of|regression|model|improves?|boosts?)\b"
+    r"|影响|效应|作用|效果|取决于|依赖|决定|回归|预测|解释|提高|降低|促进|抑制|改善|回报",
+    re.IGNORECASE,
+)
+_METHOD_NOUN: Final = (
+    r"(?:\w+[\s-]+){0,4}?(?:fixed[\s-]effects?|instruments?|instrumental|ivs?\b|2sls|cluster\w*|control\w*|ols\b|logit|probit|poisson|"
+    r"regress\w*|panel|diff\w*-in-\w+|difference-in-differences|did\b|weight\w*|correlat\w*|caus\w*|adjust\w*|t[- ]?tests?)"
+)
+_NEGATED: Final = re.compile(
+    rf"\b(?:without|no|not|don't|do\s+not|does\s+not|never|rather\s+than|instead\s+of|avoid|neither)\s+{_METHOD_NOUN}"
+    r"(?:(?!\b(?:but|use|using|just|only|simply)\b)[^,.;，。；])*"
+    r"|(?:不要|不需要?|无需|不用|不使用|不采用|不控制|不加入|不考虑|而非|而不是|不做|没有)"
+    r"[^，。；,;]*?(?:固定效应|工具变量|聚类|控制[^，。；,;]*|回归|双重差分|加权|相关|因果|描述[^，。；,;]*|检验|logit|OLS|泊松)(?![^，。；]{0,1}模型)",
+    re.IGNORECASE,
+)
+_COUNT_WORDS: Final = re.compile(
+    r"\bnumber\s+of\b|\bhow\s+(?:many|often)\b|\bcounts?\s+of\b|\b(?:visits|arrests|accidents|patents|doctor\s+visits|children\s+ever)\b"
+    r"|次数|件数|数目|个数|专利数",
+    re.IGNORECASE,
+)
+_COUNT_COLUMN: Final = re.compile(
+    r"^(?:num|n_|no_of|count|narr|nkids|numkids|docvis|kids)|number of|\bcount\b|# of|# |times |visits|arrests|accidents|次数|件数|个数|数量|专利数",
+    re.IGNORECASE,
+)
+
+
+def without_negations(text: str) -> str:
+    """The text with refused methods blanked out, every other character at its old place."""
+    return _NEGATED.sub(lambda match: " " * len(match.group()), text)
+
+
+def explicit_design(text: str) -> DesignCue | None:
+    """The design a method word names; the most demanding one when several are named."""
+    for design, pattern in _EXPLICIT:
+        match = pattern.search(text)
+        if match:
+            return DesignCue(design, match.group().strip())
+    return None
+
+
+def implied_design(text: str) -> DesignCue | None:
+    """What ordinary words ask for: a comparison, a correlation, a description, or an effect (design None)."""
+    ranked = (
+        ("correlation", _CORRELATION),
+        ("effect", re.compile(r"(?!)") if _COMPARISON.search(text) and not _strong_effect(text) else _EFFECT),
+        ("test", _COMPARISON),
+        ("association", _ASSOCIATION),
+        ("descriptive", _DESCRIPTION),
+    )
+    for name, pattern in ranked:
+        match = pattern.search(text)
+        if match:
+            return DesignCue(None if name == "effect" else name, match.group().strip())
+    return None
+
+
+def _strong_effect(text: str) -> bool:
+    return bool(
+        re.search(r"\b(?:effects?|impacts?|influences?|affects?)\b.*\bon\b|\baffects?\b|\bdepends?\b|对.*(?:影响|效应|作用)", text, re.I)
+    )
+
+
+def outcome_kind(column: ColumnProfile | None, text: str = "") -> OutcomeKind:
+    """What kind of outcome a column is; whole numbers count events only when name, label or text say so."""
+    if column is None:
+        return "continuous"
+    if column.inferred_type == "string":
+        return "binary" if column.n_unique == 2 else "string"
+    if column.inferred_type == "boolean" or (column.n_unique == 2 and (column.min, column.max) == (0, 1)):
+        return "binary"
+    if column.inferred_type == "integer" and isinstance(column.min, int | float) and column.min >= 0:
+        named = _COUNT_COLUMN.search(column.label) or _COUNT_COLUMN.search(column.stata_name)
+        if (named or _COUNT_WORDS.search(text)) and column.min == 0 and column.n_unique > 2:
+            return "count"
+    if column.value_labels and 2 < column.n_unique <= 10:
+        return "categorical"
+    return "continuous"
+
+
+def regression_for(kind: OutcomeKind) -> str:
+    """The regression that fits an outcome of this kind."""
+    return {"binary": "discrete", "count": "count"}.get(kind, "ols")

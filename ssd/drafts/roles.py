@@ -1,0 +1,301 @@
+"""Who plays which part: from sentence frames and mentions to the variables of an analysis."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from ssd.drafts.concepts import PERSON_GROUPS
+from ssd.drafts.frames import CHINESE, ENGLISH
+from ssd.drafts.mentions import NOT_COLUMNS, Lexicon, Mention
+from ssd.inputs.models import ColumnProfile, DatasetProfile, PanelGuess
+
+SLOT_ROLES: Final = {
+    "y": "outcome", "t": "treatment", "x": "regressors", "c": "controls", "z": "instruments", "k": "cluster",
+    "f": "fixed_effects", "w": "weights", "g": "group", "p": "post", "v": "variables", "e": "entity", "d": "time",
+}  # fmt: skip
+
+_CONNECTOR: Final = re.compile(
+    r"^[\s,、，和与及\"'“”‘’()（）]*(?:and|or|as well as|plus|以及|还有|the|their|log of|&|\+)?(?:\s+the|\s+their)?[\s\"'“”‘’(（]*$", re.IGNORECASE
+)
+_NEAR_END: Final = 28
+_TWO_WAY: Final = re.compile(r"two[\s-]*way|\btwfe\b|双向", re.IGNORECASE)
+_GENERIC_ENTITY: Final = re.compile(
+    r"\b(?:individual|unit|entity|person|firm|company|country|state|province|city|subject|worker|household|school)s?\b|个体|企业|公司|省份?|城市|地区|国家",
+    re.IGNORECASE,
+)
+_GENERIC_TIME: Final = re.compile(r"\b(?:time|year|period|month|quarter|wave)s?\b|时间|年份?|年度|时期|月份|季度", re.IGNORECASE)
+_INTERACTION: Final = re.compile(r"interact(?:ion|ions|ed|ing)?|交互项?|交乘项?", re.IGNORECASE)
+_TIME_NAME: Final = re.compile(r"year|^yr$|date|month|quarter|period|time|wave|年|月|季度|时间|日期|期", re.IGNORECASE)
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """What stands in one slot of a frame."""
+
+    role: str
+    text: str
+    start: int
+    mentions: tuple[Mention, ...]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The variables of an analysis as far as the text tells; `unclear` holds words that could be several columns."""
+
+    outcome: str | None = None
+    treatment: str | None = None
+    controls: tuple[str, ...] = ()
+    time: str | None = None
+    entity: str | None = None
+    cluster: str | None = None
+    fixed_effects: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
+    group: str | None = None
+    post: str | None = None
+    weights: str | None = None
+    variables: tuple[str, ...] = ()
+    interactions: tuple[str, ...] = ()
+    mentioned: tuple[str, ...] = ()
+    unclear: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    """(role, words, candidate columns)"""
+    guessed_spelling: tuple[tuple[str, str], ...] = ()
+    """(words, the column they were read as)"""
+
+
+def read_slots(text: str, mentions: list[Mention]) -> list[Slot]:
+    """Every slot of every frame that fits, in the order of the frames."""
+    found = []
+    for pattern in (*ENGLISH, *CHINESE):
+        for match in pattern.finditer(text):
+            for name, value in match.groupdict().items():
+                if value is None:
+                    continue
+                start, end = match.span(name)
+                inside = [m for m in mentions if m.start >= start and m.end <= end]
+                if name.endswith("_left"):
+                    inside = _next_to(text, inside, end)
+                found.append(Slot(SLOT_ROLES[name[0]], value, start, tuple(inside)))
+    return found
+
+
+def _next_to(text: str, inside: list[Mention], end: int) -> list[Mention]:
+    """The mentions that stand together right before `end`."""
+    if not inside or end - inside[-1].end > _NEAR_END:
+        return []
+    group = [inside[-1]]
+    for mention in reversed(inside[:-1]):
+        if not _CONNECTOR.match(text[mention.end : group[0].start]):
+            break
+        group.insert(0, mention)
+    return group
+
+
+class RoleReader:
+    """Gives every mentioned column its part. One instance reads one text."""
+
+    def __init__(self, text: str, profile: DatasetProfile, lexicon: Lexicon, mentions: list[Mention]) -> None:
+        self.text = text
+        self.profile = profile
+        self.mentions = mentions
+        self.slots = read_slots(text, mentions)
+        self.panel: PanelGuess | None = profile.panel_guesses[0] if profile.panel_guesses else None
+        self._lexicon = lexicon
+        self._columns = {column.stata_name: column for column in profile.columns}
+        self._unclear: list[tuple[str, str, tuple[str, ...]]] = []
+        self._spelling: list[tuple[str, str]] = []
+
+    def read(self, *, compares: bool) -> Found:
+        """`compares` tells that groups are compared, so a column with few values is the group."""
+        weights = self._first("weights", numeric=True)
+        instruments = self._all("instruments", without=(weights,))
+        cluster = self._first("cluster")
+        if cluster is None and any(slot.role == "cluster" for slot in self.slots):
+            cluster = self._panel_side("cluster")
+        fixed = self._fixed_effects()
+        post, group = self._first("post"), self._group()
+        special = (weights, *instruments)
+        outcome = self._first("outcome", without=(*special, group, post), numeric=True)
+        treatment = self._first("treatment", without=(*special, outcome))
+        regressors = [*self._all("treatment", without=special), *self._all("regressors", without=special)]
+        rest = [name for name in regressors if name not in (outcome, treatment)]
+        if treatment is None and rest:
+            treatment = rest.pop(0)
+        taken = {outcome, treatment, *special, *fixed}
+        controls = [name for name in (*rest, *self._all("controls", without=special)) if name not in taken]
+        if compares:
+            outcome, group = self._comparison(outcome, group)
+        return Found(
+            outcome=outcome,
+            treatment=treatment,
+            controls=tuple(dict.fromkeys(controls)),
+            time=self._first("time") or (self.panel.time if self.panel else None),
+            entity=self._first("entity") or (self.panel.entity if self.panel else None),
+            cluster=cluster,
+            fixed_effects=tuple(fixed),
+            instruments=tuple(instruments),
+            group=group,
+            post=post,
+            weights=weights,
+            variables=tuple(self._all("variables", without=())),
+            interactions=tuple(self._interactions()),
+            mentioned=tuple(dict.fromkeys(m.column for m in self.mentions if m.column)),
+            unclear=tuple(dict.fromkeys(self._unclear)),
+            guessed_spelling=tuple(dict.fromkeys(self._spelling)),
+        )
+
+    def _resolved(self, role: str) -> Iterator[str]:
+        for slot in self.slots:
+            if slot.role != role:
+                continue
+            for mention in slot.mentions:
+                if mention.column:
+                    yield mention.column
+                else:
+                    self._unclear.append((role, mention.text, mention.columns))
+            if not slot.mentions and role not in {"fixed_effects", "variables", "controls"}:
+                yield from self._near(slot)
+
+    def _all(self, role: str, *, without: Iterable[str | None]) -> list[str]:
+        refused = set(without)
+        return [name for name in dict.fromkeys(self._resolved(role)) if name not in refused]
+
+    def _first(self, role: str, *, without: Iterable[str | None] = (), numeric: bool = False) -> str | None:
+        for name in self._all(role, without=without):
+            if not numeric or self._columns[name].inferred_type not in {"string", "datetime"}:
+                return name
+            if self._columns[name].n_unique == 2:
+                return name
+        return None
+
+    def _group(self) -> str | None:
+        """The grouping column; words for people of one sex name it even where another word stands nearer."""
+        names = self._all("group", without=())
+        named = [m.column for m in self.mentions if m.text.lower() in PERSON_GROUPS and m.column in names]
+        if named:
+            return named[0]
+        fitting = [name for name in names if is_grouping(self._columns[name], self.profile.row_count)]
+        return (fitting or names or [None])[0]
+
+    def _comparison(self, outcome: str | None, group: str | None) -> tuple[str | None, str | None]:
+        """Outcome and group of a comparison: what no frame told is told by the kinds of the columns mentioned."""
+        names = list(dict.fromkeys(m.column for m in self.mentions if m.column))
+        grouping = [n for n in names if is_grouping(self._columns[n], self.profile.row_count)]
+        if group is None:
+            people = [m.column for m in self.mentions if m.text.lower() in PERSON_GROUPS and m.column in grouping]
+            group = next((n for n in (*people, *grouping) if n != outcome), None)
+        if outcome is None or outcome == group:
+            measures = [n for n in names if n != group and self._columns[n].inferred_type not in {"string", "datetime"}]
+            outcome = next((n for n in measures if n not in grouping), measures[0] if measures else None)
+        return outcome, group
+
+    def _fixed_effects(self) -> list[str]:
+        found = []
+        for slot in (slot for slot in self.slots if slot.role == "fixed_effects"):
+            named = [m.column for m in slot.mentions if m.column and self._names_units(m)]
+            found += named
+            tail = slot.text[-40:]
+            if self.panel and not any(name == self.panel.entity for name in named) and _GENERIC_ENTITY.search(tail):
+                unmentioned = not any(_GENERIC_ENTITY.search(m.text) for m in slot.mentions)
+                found += [self.panel.entity] if unmentioned else []
+            if self.panel and not any(name == self.panel.time for name in named) and _GENERIC_TIME.search(tail):
+                unmentioned = not any(_GENERIC_TIME.search(m.text) for m in slot.mentions)
+                found += [self.panel.time] if unmentioned else []
+        if self.panel and _TWO_WAY.search(self.text):
+            found += [self.panel.entity, self.panel.time]
+        return list(dict.fromkeys(found))
+
+    def _names_units(self, mention: Mention) -> bool:
+        """Whether fixed effects of this column make sense: units, periods and classes, not measurements."""
+        column = self._columns[mention.columns[0]]
+        if self.panel and column.stata_name in (self.panel.entity, self.panel.time):
+            return True
+        if column.inferred_type in {"string", "datetime"} or (column.value_labels and column.n_unique > 2):
+            return True
+        named = _GENERIC_ENTITY.search(mention.text) or _GENERIC_TIME.search(mention.text)
+        return column.inferred_type == "integer" and (bool(named) or bool(_TIME_NAME.search(column.stata_name)))
+
+    def _panel_side(self, role: str) -> str | None:
+        if self.panel is None:
+            return None
+        words = " ".join(slot.text for slot in self.slots if slot.role == role)
+        if _GENERIC_ENTITY.search(words):
+            return self.panel.entity
+        return self.panel.time if _GENERIC_TIME.search(words) else None
+
+    def _interactions(self) -> Iterator[str]:
+        for match in _INTERACTION.finditer(self.text):
+            after = [m.column for m in self.mentions if match.end() <= m.start <= match.end() + 80 and m.column]
+            before = [m.column for m in self.mentions if m.end <= match.start() and m.column]
+            pair = after[:2] if len(after) >= 2 else before[-2:]
+            if len(pair) == 2 and pair[0] != pair[1]:
+                yield "#".join(name for name in pair if name)
+        for first, second in zip(self.mentions, self.mentions[1:], strict=False):
+            between = self.text[first.end : second.start].strip()
+            if between in {"x", "*", "×", "#", "##", "X"} and first.column and second.column:
+                yield f"{first.column}#{second.column}"
+
+    def _near(self, slot: Slot) -> Iterator[str]:
+        """Columns whose names are a slip of the pen away from a word of the slot."""
+        if slot.role in {"time", "entity", "post"}:
+            return
+        for match in _IDENTIFIER.finditer(slot.text):
+            word = match.group().lower()
+            if len(word) < 4 or word in NOT_COLUMNS:
+                continue
+            near = near_names(word, self._columns)
+            if len(near) == 1:
+                self._spelling.append((match.group(), near[0]))
+                yield near[0]
+            elif near:
+                self._unclear.append((slot.role, match.group(), tuple(near)))
+
+
+def near_names(word: str, names: Iterable[str]) -> list[str]:
+    """Names one slip away (two for long words), nearest first; a slip adds, drops, changes or swaps letters."""
+    allowed = 2 if len(word) >= 8 else 1
+    scored = [(slips(word.lower(), name.lower()), name) for name in names if len(name) >= 4]
+    return [name for distance, name in sorted(scored) if 0 < distance <= allowed]
+
+
+def slips(a: str, b: str) -> int:
+    """Damerau-Levenshtein distance with adjacent swaps (optimal string alignment)."""
+    if abs(len(a) - len(b)) > 2:
+        return 3
+    before_last: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before_last[j - 2] + 1)
+            row.append(cost)
+        before_last, last = last, row
+    return last[-1]
+
+
+def similar_names(name: str, columns: Iterable[ColumnProfile], limit: int = 5) -> list[str]:
+    """Stata names that look like `name` or whose header or label does, best first."""
+    wanted = name.lower()
+    scored = []
+    for column in columns:
+        forms = {column.stata_name.lower(), column.original_name.lower(), column.label.lower()} - {""}
+        score = max(difflib.SequenceMatcher(None, wanted, form).ratio() for form in forms)
+        if any(wanted in form or form in wanted for form in forms if len(form) > 2 and len(wanted) > 2):
+            score = max(score, 0.75)
+        if score >= 0.55:
+            scored.append((-score, column.stata_name))
+    return [found for _, found in sorted(scored)[:limit]]
+
+
+def is_grouping(column: ColumnProfile, rows: int) -> bool:
+    """Whether the values of a column sort the rows into a few groups."""
+    if column.n_unique < 2:
+        return False
+    if column.inferred_type in {"boolean", "string"} or column.value_labels:
+        return column.n_unique <= max(50, rows // 10)
+    return column.inferred_type == "integer" and column.n_unique <= min(12, max(2, rows // 5))

@@ -1,0 +1,151 @@
+"""What the service understood, told to the researcher in the language of the requirement."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ssd.drafts.language import Language
+from ssd.drafts.models import Draft
+from ssd.inputs.models import DatasetProfile
+
+METHODS: Final[dict[str, dict[Language, str]]] = {
+    "descriptive": {"en": "descriptive statistics", "zh": "描述性统计"},
+    "correlation": {"en": "a correlation analysis", "zh": "相关性分析"},
+    "test": {"en": "a comparison of group means (t test)", "zh": "组间均值比较（t检验）"},
+    "ols": {"en": "a linear regression (OLS)", "zh": "线性回归（OLS）"},
+    "panel": {"en": "a panel regression with fixed effects", "zh": "面板固定效应回归"},
+    "iv": {"en": "an instrumental-variable regression (2SLS)", "zh": "工具变量回归（2SLS）"},
+    "did": {"en": "a difference-in-differences regression", "zh": "双重差分（DID）回归"},
+    "discrete": {"en": "a logit regression for a yes/no outcome", "zh": "二元结果的 logit 回归"},
+    "count": {"en": "a count regression (Poisson, negative binomial)", "zh": "计数回归（泊松与负二项）"},
+    "rdd": {"en": "a regression discontinuity design", "zh": "断点回归"},
+    "matching": {"en": "a matching estimator", "zh": "匹配法"},
+    "survival": {"en": "a survival analysis", "zh": "生存分析"},
+    "timeseries": {"en": "a time-series model", "zh": "时间序列模型"},
+}
+
+
+def method_name(design: str, language: Language) -> str:
+    return METHODS.get(design, {"en": f"an analysis of kind “{design}”", "zh": f"“{design}”类分析"})[language]
+
+
+def draft_text(draft: Draft, profile: DatasetProfile) -> str:
+    """A few sentences a researcher can check: question, method, variables, open points, data."""
+    sentences = _chinese(draft, profile) if draft.language == "zh" else _english(draft, profile)
+    return ("" if draft.language == "zh" else " ").join(sentences)
+
+
+def _english(draft: Draft, profile: DatasetProfile) -> list[str]:
+    method = method_name(draft.design, "en")
+    named = {name: _described(name, profile, "en") for name in _names(draft)}
+
+    def several(names: list[str]) -> str:
+        shown = [named[name] for name in names]
+        return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
+
+    said = [f"What we understood: {_question_en(draft, named)}.", f"The method is {method}."]
+    if draft.controls:
+        said.append(f"Held constant: {several(draft.controls)}.")
+    if draft.instruments:
+        endogenous = f" for {named[draft.treatment_var]}" if draft.treatment_var else ""
+        said.append(f"Instrument{'s' if len(draft.instruments) > 1 else ''}{endogenous}: {several(draft.instruments)}.")
+    if draft.design == "panel" and draft.entity_var and draft.time_var:
+        said.append(f"The data are a panel of {named[draft.entity_var]} over {named[draft.time_var]}.")
+    if draft.fixed_effects:
+        said.append(f"Fixed effects: {several(draft.fixed_effects)}.")
+    if draft.interaction_terms:
+        said.append(f"Interactions: {', '.join(draft.interaction_terms)}.")
+    if draft.cluster_var:
+        said.append(f"Standard errors are clustered by {named[draft.cluster_var]}.")
+    if draft.weights_var:
+        said.append(f"Observations are weighted by {named[draft.weights_var]}.")
+    said.append(f"The data have {profile.row_count:,} rows and {profile.column_count} columns.")
+    blocking = [unknown.description for unknown in draft.open_unknowns if unknown.blocking]
+    if blocking:
+        said.append("Still open: " + "; ".join(text.rstrip(".") for text in blocking) + ".")
+    return said
+
+
+def _question_en(draft: Draft, named: dict[str, str]) -> str:
+    outcome = named.get(draft.outcome_var or "", "an outcome still to be named")
+    treatment = named.get(draft.treatment_var or "")
+    variables = ", ".join(named[name] for name in draft.variables)
+    group = named.get(draft.group_var or "", "groups still to be named")
+    if draft.design == "descriptive":
+        subject = variables or (named.get(draft.outcome_var or "") or "the data")
+        return f"you want to describe {subject}" + (f" by {group}" if draft.group_var else "")
+    if draft.design == "correlation":
+        return f"you want to know how {variables or 'the variables'} go together"
+    if draft.design == "test":
+        return f"you want to know whether {outcome} differs between the groups of {group}"
+    if draft.design == "did":
+        period = named.get(draft.post_var or "", "a period still to be named")
+        return f"you want to know how {outcome} changed in the treated group ({group}) after the policy ({period})"
+    if treatment:
+        return f"you want to know how {treatment} affects {outcome}"
+    return f"you want to explain {outcome}"
+
+
+def _chinese(draft: Draft, profile: DatasetProfile) -> list[str]:
+    named = {name: _described(name, profile, "zh") for name in _names(draft)}
+
+    def several(names: list[str]) -> str:
+        return "、".join(named[name] for name in names)
+
+    said = [f"我们的理解：{_question_zh(draft, named)}。", f"采用的方法是{method_name(draft.design, 'zh')}。"]
+    if draft.controls:
+        said.append(f"控制变量：{several(draft.controls)}。")
+    if draft.instruments:
+        said.append(f"工具变量：{several(draft.instruments)}。")
+    if draft.design == "panel" and draft.entity_var and draft.time_var:
+        said.append(f"数据是以{named[draft.entity_var]}为个体、{named[draft.time_var]}为时间的面板。")
+    if draft.fixed_effects:
+        said.append(f"固定效应：{several(draft.fixed_effects)}。")
+    if draft.interaction_terms:
+        said.append(f"交互项：{'、'.join(draft.interaction_terms)}。")
+    if draft.cluster_var:
+        said.append(f"标准误聚类到{named[draft.cluster_var]}。")
+    if draft.weights_var:
+        said.append(f"以{named[draft.weights_var]}为权重。")
+    said.append(f"数据共{profile.row_count}行、{profile.column_count}列。")
+    blocking = [unknown.description for unknown in draft.open_unknowns if unknown.blocking]
+    if blocking:
+        said.append("尚待确认：" + "；".join(text.rstrip("。") for text in blocking) + "。")
+    return said
+
+
+def _question_zh(draft: Draft, named: dict[str, str]) -> str:
+    outcome = named.get(draft.outcome_var or "", "（待确定的结果变量）")
+    treatment = named.get(draft.treatment_var or "")
+    variables = "、".join(named[name] for name in draft.variables)
+    group = named.get(draft.group_var or "", "（待确定的分组变量）")
+    if draft.design == "descriptive":
+        subject = variables or named.get(draft.outcome_var or "") or "数据"
+        return (f"按{group}分组" if draft.group_var else "") + f"描述{subject}的基本情况"
+    if draft.design == "correlation":
+        return f"考察{variables or '各变量'}之间的相关性"
+    if draft.design == "test":
+        return f"比较{outcome}在{group}各组之间是否有差异"
+    if draft.design == "did":
+        period = named.get(draft.post_var or "", "（待确定的时期变量）")
+        return f"考察政策实施后（{period}）处理组（{group}）的{outcome}发生了怎样的变化"
+    if treatment:
+        return f"考察{treatment}对{outcome}的影响"
+    return f"解释{outcome}的变化"
+
+
+def _names(draft: Draft) -> list[str]:
+    singles = (
+        draft.outcome_var, draft.treatment_var, draft.group_var, draft.post_var, draft.entity_var, draft.time_var,
+        draft.cluster_var, draft.weights_var,
+    )  # fmt: skip
+    lists = (*draft.controls, *draft.instruments, *draft.fixed_effects, *draft.variables)
+    return [name for name in (*singles, *lists) if name]
+
+
+def _described(name: str, profile: DatasetProfile, language: Language) -> str:
+    """`wage (average hourly earnings)`; the label only where it says more than the name."""
+    column = profile.column(name)
+    if column is None or not column.label or column.label.lower() == name.lower():
+        return name
+    return f"{name}（{column.label}）" if language == "zh" else f"{name} ({column.label})"

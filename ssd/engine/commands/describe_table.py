@@ -1,0 +1,327 @@
+"""table (contents() as in version 16, statistic() as in version 17) and tabdisp."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.describe_selection import Categories, Selection, categories, heading, select
+from ssd.engine.errors import StataError, invalid_syntax, unsupported
+from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
+from ssd.engine.output.tables import centre, clip, count, display_width, number, right, wrap_stub
+from ssd.engine.results import ResultSet
+from ssd.engine.session import Session
+from ssd.engine.stats.summary_table import canonical_statistic, statistic
+
+STATISTIC_TITLES = {
+    "frequency": "Frequency", "percent": "Percent", "mean": "Mean", "sd": "Standard deviation", "n": "Number of nonmissing values",
+    "count": "Number of nonmissing values", "sum": "Total", "total": "Total", "min": "Minimum value", "max": "Maximum value",
+    "median": "Median", "variance": "Variance", "semean": "Standard error of the mean", "range": "Range",
+    "iqr": "Interquartile range", "cv": "Coefficient of variation", "skewness": "Skewness", "kurtosis": "Kurtosis",
+}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One statistic asked for: canonical name, variable (empty for frequencies) and its display format."""
+
+    name: str
+    variable: str
+    title: str
+    fmt: str
+
+
+@command(
+    "table",
+    "anything [if] [in] [fweight aweight iweight pweight] [, Contents(string) Format(string) ROW COL SCOL Missing "
+    "Center Left REPLACE CONcise STATistic(string) NFORMAT(string) NOTOTALs NOLabel BY(string)]",
+    by="recall", stored="none",
+    refused="command(), style(), by(), replace, super columns, several statistic() options with nformat() selectors",
+)
+def table(session: Session, line: Line) -> None:
+    """Table of statistics: contents() of version 16, otherwise the table of version 17."""
+    for refused in ("scol", "replace", "center", "left"):
+        if line.flag(refused):
+            raise unsupported(f"table, {refused}")
+    if line.options.get("by"):
+        raise unsupported("table, by()")
+    contents = line.text_option("contents")
+    if contents is not None:
+        _classic(session, line, _contents(session, line, contents))
+    else:
+        _modern(session, line)
+
+
+def _contents(session: Session, line: Line, text: str) -> list[_Cell]:
+    words = text.split()
+    cells = []
+    fmt = line.text_option("format") or "%9.0g"
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word in ("freq", "freq."):
+            cells.append(_Cell("frequency", "", "Freq.", "count"))
+            position += 1
+            continue
+        name = canonical_statistic(word)
+        if name is None or position + 1 >= len(words):
+            raise StataError(198, f"contents() incorrectly specified: {word}")
+        variable = session.expand_varlist(words[position + 1])[0]
+        shown = {"n": "N", "median": "med"}.get(name, name)
+        cells.append(_Cell(name, variable, f"{shown}({variable})", "count" if name == "n" else fmt))
+        position += 2
+    return cells
+
+
+def _value(session: Session, cell: _Cell, mask: BoolArray, inside: BoolArray, chosen: Selection) -> float:
+    weights = None if chosen.weights is None else chosen.weights[inside]
+    if cell.name == "frequency":
+        return float(inside.sum()) if weights is None else float(weights.sum())
+    x = session.data.numeric(cell.variable)[mask][inside]
+    kept = ~is_missing(x)
+    return statistic(cell.name, x[kept], None if weights is None else weights[kept], chosen.kind)
+
+
+def _text(cell: _Cell, value: float) -> str:
+    if value >= MISSING:
+        return ""
+    return count(value) if cell.fmt == "count" else number(value, cell.fmt)
+
+
+def _classic(session: Session, line: Line, cells: list[_Cell]) -> None:
+    names = session.expand_varlist(line.anything)
+    if not 1 <= len(names) <= 2:
+        raise unsupported("table with more than two classifying variables and contents()")
+    chosen = select(session, line, names, missing=line.flag("missing"))
+    rows = categories(session, names[0], chosen.mask, nolabel=line.flag("nolabel"))
+    if rows.size == 0:
+        session.log.line("no observations")
+        return
+    if len(names) == 1:
+        _classic_one(session, line, rows, cells, chosen)
+    else:
+        cols = categories(session, names[1], chosen.mask, nolabel=line.flag("nolabel"))
+        _classic_two(session, line, rows, cols, cells, chosen)
+    session.r = ResultSet()
+
+
+def _stub(session: Session, rows: Categories) -> tuple[int, list[str]]:
+    width = max(8, *(display_width(label) for label in rows.labels))
+    return width, wrap_stub(heading(session, rows.name), max(9, width))
+
+
+def _classic_one(session: Session, line: Line, rows: Categories, cells: list[_Cell], chosen: Selection) -> None:
+    log = session.log
+    width, stub = _stub(session, rows)
+    width = max(width, *(display_width(text) for text in stub)) + 1
+    span = 12 * len(cells) - 1
+    log.line()
+    log.line("-" * (width + 1 + span))
+    for text in stub[:-1]:
+        log.line(f"{text:<{width}}|")
+    log.line(f"{stub[-1]:<{width}}|" + "".join(right(clip(c.title, 11), 11 if i == 0 else 12) for i, c in enumerate(cells)))
+    log.line("-" * width + "+" + "-" * span)
+    everyone = np.ones(rows.codes.size, dtype=np.bool_)
+    groups = [(label, rows.codes == code) for code, label in enumerate(rows.labels)]
+    if line.flag("row"):
+        groups.append(("Total", everyone))
+    for position, (label, inside) in enumerate(groups):
+        if line.flag("row") and position == len(groups) - 1:
+            log.line(right("", width) + "|")
+        texts = [_text(c, _value(session, c, chosen.mask, inside, chosen)) for c in cells]
+        body = "".join(right(t, 11 if i == 0 else 12) for i, t in enumerate(texts))
+        log.line(f"{right(clip(label, width - 1), width - 1)} |{body}")
+    log.line("-" * (width + 1 + span))
+
+
+def _classic_two(
+    session: Session, line: Line, rows: Categories, cols: Categories, cells: list[_Cell], chosen: Selection
+) -> None:
+    log = session.log
+    width, stub = _stub(session, rows)
+    width = max(width, *(display_width(text) for text in stub)) + 1
+    everyone = np.ones(rows.codes.size, dtype=np.bool_)
+    across = [(label, cols.codes == code) for code, label in enumerate(cols.labels)]
+    down = [(label, rows.codes == code) for code, label in enumerate(rows.labels)]
+    if line.flag("row"):
+        down.append(("Total", everyone))
+    if line.flag("col"):
+        across.append(("Total", everyone))
+    body = [
+        [[_text(c, _value(session, c, chosen.mask, r & s, chosen)) if (r & s).any() else "" for _, s in across] for c in cells]
+        for _, r in down
+    ]
+    cell_width = max(5, *(display_width(label) for label, _ in across), *(len(t) for b in body for row in b for t in row))
+    span = (cell_width + 2) * len(across)
+    log.line()
+    log.line("-" * (width + 1 + span))
+    stub = [""] * (2 - len(stub)) + stub
+    for text in stub[:-2]:
+        log.line(f"{text:<{width}}|")
+    log.line(f"{stub[-2]:<{width}}|" + centre(heading(session, cols.name), span))
+    log.line(f"{stub[-1]:<{width}}|" + "".join(right(label, cell_width + 2) for label, _ in across))
+    log.line("-" * width + "+" + "-" * span)
+    for position, (label, _) in enumerate(down):
+        if position > 0 and len(cells) > 1:
+            log.line(" " * width + "|")
+        for depth in range(len(cells)):
+            first = right(label, width - 1) if depth == 0 else " " * (width - 1)
+            log.line(f"{first} |" + "".join(right(t, cell_width + 2) for t in body[position][depth]))
+    log.line("-" * (width + 1 + span))
+
+
+def _modern(session: Session, line: Line) -> None:
+    match = re.fullmatch(r"\s*(?:\(([^()]*)\)|([^()]*?))\s*(?:\(([^()]*)\))?\s*", line.anything)
+    if match is None:
+        raise invalid_syntax()
+    row_names = [w for w in (match[1] if match[1] is not None else match[2] or "").split() if w not in ("result", "var")]
+    col_names = [w for w in (match[3] or "").split() if w not in ("result", "var")]
+    if match[1] is None and match[3] is None and len(row_names) == 2:
+        row_names, col_names = row_names[:1], row_names[1:]
+    row_names, col_names = [session.expand_varlist(n)[0] for n in row_names], [session.expand_varlist(n)[0] for n in col_names]
+    if len(row_names) > 1 or len(col_names) > 1:
+        raise unsupported("table with several variables on one dimension")
+    cells = _statistics_17(session, line)
+    chosen = select(session, line, [*row_names, *col_names], missing=line.flag("missing"))
+    size = int(chosen.mask.sum())
+    everyone = np.ones(size, dtype=np.bool_)
+    down = _dimension(session, line, row_names, chosen, everyone)
+    across = _dimension(session, line, col_names, chosen, everyone)
+    body: list[tuple[str, list[str]]] = []
+    total = float(chosen.frequencies().sum())
+    if col_names:
+        heads = [label for label, _ in across]
+        for label, inside in down:
+            for depth, cell in enumerate(cells):
+                title = label if len(cells) == 1 else f"  {cell.title}"
+                if len(cells) > 1 and depth == 0:
+                    body.append((label, [""] * len(across)))
+                body.append((title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across]))
+    else:
+        heads = [cell.title for cell in cells]
+        for label, inside in down:
+            body.append((label, [_modern_text(session, c, chosen, inside, total) for c in cells]))
+    _print_modern(session, row_names, col_names, heads, body)
+    session.r = ResultSet(scalars={"N": float(size)})
+
+
+def _dimension(
+    session: Session, line: Line, names: list[str], chosen: Selection, everyone: BoolArray
+) -> list[tuple[str, BoolArray]]:
+    if not names:
+        return [("", everyone)]
+    groups = categories(session, names[0], chosen.mask, nolabel=line.flag("nolabel"))
+    found: list[tuple[str, BoolArray]] = [(label, groups.codes == code) for code, label in enumerate(groups.labels)]
+    return found if line.flag("nototals") else [*found, ("Total", everyone)]
+
+
+def _statistics_17(session: Session, line: Line) -> list[_Cell]:
+    given = line.options.get("statistic")
+    texts = [given] if isinstance(given, str) else [str(g) for g in given] if isinstance(given, list) else []
+    fmt = line.text_option("nformat") or ""
+    cells: list[_Cell] = []
+    for text in texts:
+        words = text.split()
+        name = words[0] if words else ""
+        if name in ("frequency", "freq"):
+            cells.append(_Cell("frequency", "", "Frequency", "count"))
+        elif name == "percent" and len(words) == 1:
+            cells.append(_Cell("percent", "", "Percent", fmt or "%9.2f"))
+        else:
+            canonical = {"total": "sum", "count": "n"}.get(name) or canonical_statistic(name)
+            if canonical is None or len(words) < 2:
+                raise StataError(198, f"invalid statistic() option: {text}")
+            for variable in session.expand_varlist(" ".join(words[1:])):
+                title = STATISTIC_TITLES.get(canonical, f"{canonical[1:]}th percentile")
+                shown = f"{title}  {heading(session, variable)}" if len(texts) > 1 or len(words) > 2 else title
+                cells.append(_Cell(canonical, variable, shown, "count" if canonical == "n" else fmt or "%9.0g"))
+    return cells or [_Cell("frequency", "", "Frequency", "count")]
+
+
+def _modern_text(session: Session, cell: _Cell, chosen: Selection, inside: BoolArray, total: float) -> str:
+    if cell.name == "percent":
+        return number(100 * float(chosen.frequencies()[inside].sum()) / total, cell.fmt)
+    if cell.name == "frequency":
+        return count(float(chosen.frequencies()[inside].sum()))
+    return _text(cell, _value(session, cell, chosen.mask, inside, chosen))
+
+
+def _print_modern(
+    session: Session, row_names: list[str], col_names: list[str], heads: list[str], body: list[tuple[str, list[str]]]
+) -> None:
+    log = session.log
+    row_title = heading(session, row_names[0]) if row_names else ""
+    width = max(display_width(row_title), *(display_width(label) + 2 for label, _ in body)) + 1
+    widths = [
+        max(display_width(head), *(display_width(row[j]) for _, row in body)) + 2 for j, head in enumerate(heads)
+    ]
+    span = sum(widths) + 1
+    log.line()
+    log.line("-" * (width + 1 + span))
+    if col_names:
+        log.line(" " * width + "|" + centre(heading(session, col_names[0]), span))
+    log.line(" " * width + "|" + "".join(right(h, w) for h, w in zip(heads, widths, strict=True)))
+    log.line("-" * width + "+" + "-" * span)
+    if row_title:
+        log.line(f"{row_title:<{width}}|")
+    for label, row in body:
+        log.line(f"{'  ' + label:<{width}}|" + "".join(right(t, w) for t, w in zip(row, widths, strict=True)))
+    log.line("-" * (width + 1 + span))
+
+
+@command(
+    "tabdisp", "varlist(max=2) [if] [in], Cellvar(varlist) [BY(varlist) Format(string) Missing Center Left CONcise Totals]",
+    by="recall", stored="none", refused="by(), totals",
+)
+def tabdisp(session: Session, line: Line) -> None:
+    """Display the values of variables in a table."""
+    if line.options.get("by") or line.flag("totals"):
+        raise unsupported("tabdisp, by() or totals")
+    given = line.options["cellvar"]
+    cell_names = list(given) if isinstance(given, list) else [str(given)]
+    chosen = select(session, line, line.varlist, missing=line.flag("missing"))
+    fmt = line.text_option("format")
+    rows = categories(session, line.varlist[0], chosen.mask)
+    cols = categories(session, line.varlist[1], chosen.mask) if len(line.varlist) > 1 else None
+    everyone = np.ones(rows.codes.size, dtype=np.bool_)
+    log = session.log
+    width = max(9, *(display_width(text) for text in [*rows.labels, *wrap_stub(heading(session, rows.name), 9)])) + 1
+
+    def first(name: str, inside: BoolArray) -> str:
+        found = np.flatnonzero(inside)
+        variable = session.data.variables[name]
+        if found.size == 0:
+            return ""
+        if variable.is_string:
+            return str(session.data.strings(name)[chosen.mask][found[0]])
+        values: FloatArray = session.data.numeric(name)[chosen.mask]
+        return number(float(values[found[0]]), fmt or variable.format)
+
+    across = [("", everyone)] if cols is None else [(label, cols.codes == c) for c, label in enumerate(cols.labels)]
+    if cols is None:
+        heads = cell_names
+    else:
+        heads = [label for label, _ in across]
+    columns = 12 if cols is None else max(8, *(display_width(h) + 2 for h in heads))
+    span = columns * len(heads)
+    stub = wrap_stub(heading(session, rows.name), width - 1)
+    log.line()
+    log.line("-" * (width + 1 + span))
+    if cols is not None:
+        log.line(" " * width + "|" + centre(heading(session, cols.name), span))
+    for text in stub[:-1]:
+        log.line(f"{text:<{width}}|")
+    log.line(f"{stub[-1]:<{width}}|" + "".join(right(h, columns) for h in heads))
+    log.line("-" * width + "+" + "-" * span)
+    for code, label in enumerate(rows.labels):
+        inside = rows.codes == code
+        lines = [[first(n, inside) for n in cell_names]] if cols is None else [
+            [first(n, inside & s) for _, s in across] for n in cell_names
+        ]
+        for depth, texts in enumerate(lines):
+            shown = right(label, width - 1) if depth == 0 else " " * (width - 1)
+            log.line(f"{shown} |" + "".join(right(t, columns) for t in texts))
+    log.line("-" * (width + 1 + span))

@@ -1,0 +1,201 @@
+"""What the maximum-likelihood commands share: iteration log, covariance, header, e()."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd.engine.commands.declare import Line
+from ssd.engine.commands.estimation import Estimation, Sample, Vce, command_line, store, vce_macros
+from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.estimation import (
+    CoefficientTable,
+    Entry,
+    chi2_entry,
+    cluster_note,
+    count,
+    number,
+    print_coefficients,
+    print_header,
+)
+from ssd.engine.results import Matrix
+from ssd.engine.stats.covariance import frequency_meat, meat, sandwich, wald
+from ssd.engine.stats.design import Design
+from ssd.engine.stats.distributions import chi2_tail
+from ssd.engine.stats.likelihood import Maximum
+from ssd.engine.stats.linear import symmetric_inverse
+
+if TYPE_CHECKING:
+    from ssd.engine.session import Session
+
+ML_OPTIONS = (
+    "vce(string) Robust CLuster(varname) Level(cilevel) noLOg noCONStant BASElevels ITERate(integer 300) "
+    "TOLerance(real 1e-6) noHEader noTABle DIFficult TECHnique(string) CONSTraints(numlist)"
+)
+
+
+def ml_covariance(maximum: Maximum, sample: Sample, vce: Vce) -> FloatArray:
+    """Covariance of maximum-likelihood coefficients: oim, opg, robust n/(n-1) or cluster G/(G-1)."""
+    return score_covariance(maximum.covariance, maximum.scores, sample, vce)
+
+
+def score_covariance(bread: FloatArray, scores: FloatArray, sample: Sample, vce: Vce) -> FloatArray:
+    w = np.ones(len(scores)) if sample.raw is None else sample.w
+    assert w is not None
+    if vce.kind == "opg":
+        return symmetric_inverse(scores.T @ (scores * w[:, None]))
+    if not vce.is_robust:
+        return bread
+    if vce.kind == "cluster":
+        groups = sample.n_clusters
+        return sandwich(bread, meat(scores * w[:, None], sample.clusters, groups), groups / (groups - 1.0))
+    n = sample.n
+    if sample.frequencies is not None:
+        return sandwich(bread, frequency_meat(scores, sample.frequencies), n / (n - 1.0))
+    n = float(len(scores))
+    return sandwich(bread, meat(scores * w[:, None]), n / (n - 1.0))
+
+
+def likelihood_word(vce: Vce) -> str:
+    return "Log pseudolikelihood" if vce.is_robust else "Log likelihood"
+
+
+def iteration_log(session: Session, line: Line, maximum: Maximum, vce: Vce) -> None:
+    """One line per iteration, as Stata 18 prints them; nothing with nolog."""
+    if line.flag("nolog"):
+        return
+    last = len(maximum.iterations) - 1
+    for i, value in enumerate(maximum.iterations):
+        mark = "(not concave)" if maximum.not_concave[i] and i < last else ""
+        session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}  {mark}".rstrip())
+
+
+@dataclass
+class MlResult:
+    """A fitted model, ready to be shown and stored."""
+
+    title: str
+    command: str
+    depvar: str
+    designs: dict[str, Design]
+    """Main equations by name, in the order of e(b)."""
+    names: list[str]
+    """Full names of e(b)."""
+    b: FloatArray
+    V: FloatArray
+    ll: float
+    ll_0: float | None
+    df_m: int
+    sample: Sample
+    vce: Vce
+    predict: str
+    chi2: float = math.nan
+    chi2type: str = "LR"
+    pseudo: bool = True
+    """Show the pseudo R-squared."""
+    scalars: dict[str, float] = field(default_factory=dict)
+    macros: dict[str, str] = field(default_factory=dict)
+    matrices: dict[str, Matrix] = field(default_factory=dict)
+    predictions: dict[str, object] = field(default_factory=dict)
+    header_left: list[str] = field(default_factory=list)
+    header_extra: list[Entry] = field(default_factory=list)
+    df_t: float | None = None
+    """Degrees of freedom when the table shows t."""
+    hidden_equations: frozenset[str] = frozenset()
+    footer: Callable[[CoefficientTable], None] | None = None
+    no_footer: bool = False
+
+
+def model_test(result: MlResult, slopes: Sequence[int], *, likelihood_ratio: bool) -> None:
+    """Fill chi2 and chi2type: LR against the constant-only model, or Wald on the slopes."""
+    if likelihood_ratio and result.ll_0 is not None:
+        result.chi2 = 2.0 * (result.ll - result.ll_0)
+        result.chi2type = "LR"
+        return
+    index = list(slopes)
+    result.chi2type = "Wald"
+    if index:
+        result.chi2, rank = wald(result.b[index], result.V[np.ix_(index, index)])
+        if rank < result.df_m:
+            result.df_m = rank
+    else:
+        result.chi2 = 0.0
+
+
+def coefficient_table_of(
+    result: MlResult, session: Session, line: Line, level: float, eform: str | None = None
+) -> CoefficientTable:
+    return CoefficientTable(
+        result.names, result.b, result.V, result.depvar, result.df_t, level, result.vce.heading,
+        coefficient_heading=eform or "Coefficient", eform=bool(eform),
+        empty=frozenset(
+            (f"{eq}:" if eq else "") + c.name for eq, d in result.designs.items() for c in d.columns
+            if c.status == "empty"
+        ),
+        base_levels=line.flag("baselevels"), data=session.data, hidden_equations=result.hidden_equations,
+        no_footer=result.no_footer,
+    )  # fmt: skip
+
+
+def finish(session: Session, line: Line, result: MlResult, level: float, eform: str | None = None) -> None:
+    """Store e() and print header, table and footer."""
+    table = coefficient_table_of(result, session, line, level, eform)
+    log = session.log
+
+    def show() -> None:
+        if not line.flag("noheader"):
+            print_ml_header(session, result)
+        if not line.flag("notable"):
+            print_coefficients(log, table)
+            if result.footer is not None:
+                result.footer(table)
+
+    estimation = Estimation(
+        result.designs, table, show,
+        (line.weight.kind, line.weight.expression) if line.weight is not None else ("", ""),
+        dict(result.predictions), result.sample.w,
+    )  # fmt: skip
+    scalars = {
+        "rank": float(np.linalg.matrix_rank(result.V)) if len(result.V) < 200 else float(len(result.V)),
+        "N": result.sample.n, "ic": 0.0, "k": float(len(result.names)), "k_eq": float(len(result.designs)),
+        "k_dv": 1.0, "converged": 1.0, "rc": 0.0, "ll": result.ll, "k_eq_model": 1.0, "df_m": float(result.df_m),
+        "chi2": result.chi2,
+        "p": chi2_tail(result.chi2, result.df_m) if result.df_m > 0 else MISSING,
+    }  # fmt: skip
+    if result.ll_0 is not None:
+        scalars["ll_0"] = result.ll_0
+        if result.pseudo:
+            scalars["r2_p"] = 1.0 - result.ll / result.ll_0
+    if result.vce.kind == "cluster":
+        scalars["N_clust"] = float(result.sample.n_clusters)
+    scalars.update(result.scalars)
+    macros = {
+        "cmd": result.command, "cmdline": command_line(line), "predict": result.predict,
+        "estat_cmd": f"{result.command}_estat", "chi2type": result.chi2type, "opt": "moptimize", "which": "max",
+        "ml_method": "e2", "user": "", "technique": "nr", "depvar": result.depvar, "title": result.title,
+        **vce_macros(result.vce, "oim" if result.vce.kind != "opg" else "opg"), **result.macros,
+    }  # fmt: skip
+    store(session, line, estimation, sample=result.sample.rows, scalars=scalars, macros=macros,
+          matrices=result.matrices)  # fmt: skip
+    show()
+
+
+def print_ml_header(session: Session, result: MlResult) -> None:
+    log = session.log
+    log.line()
+    entries = [Entry("Number of obs", count(result.sample.n)), *result.header_extra]
+    entries += chi2_entry(result.chi2type, result.df_m, result.chi2)
+    left = [result.title, *result.header_left]
+    ll_line = f"{likelihood_word(result.vce)} = {number(result.ll, '%10.0g')}"
+    if result.pseudo and result.ll_0 is not None:
+        entries.append(Entry("Pseudo R2", f"{1.0 - result.ll / result.ll_0:.4f}" if result.ll_0 else "."))
+    left += [""] * (len(entries) - 1 - len(left))
+    left.append(ll_line)
+    print_header(log, left, entries)
+    log.line()
+    if result.vce.kind == "cluster":
+        log.line(f"{cluster_note(result.sample.n_clusters, result.vce.cluster):>78}")

@@ -1,0 +1,66 @@
+"""`_b[]` and `_se[]`: coefficients of the last estimation by name."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from ssd.engine.errors import StataError
+from ssd.engine.missing import MISSING
+from ssd.engine.results import ResultSet
+
+_LEVEL: Final = re.compile(r"^(\d+)[bon]+\.")
+
+
+def plain_term(name: str) -> str:
+    """A coefficient name without base and omission marks, the parts of an interaction in a fixed order."""
+    parts = []
+    for raw in name.split("#"):
+        part = _LEVEL.sub(r"\1.", raw)
+        if part.startswith(("o.", "c.", "co.")):
+            part = part.partition(".")[2]
+        parts.append(part)
+    return "#".join(sorted(parts))
+
+
+def find_column(columns: Sequence[str], equation: str, name: str) -> int | None:
+    """Position of a coefficient; without an equation the first one of that name. `#2` numbers equations."""
+    equations = list(dict.fromkeys(column.rpartition(":")[0] for column in columns))
+    if equation.startswith("#") and equation[1:].isdigit():
+        index = int(equation[1:]) - 1
+        if not 0 <= index < len(equations):
+            return None
+        equation = equations[index]
+    wanted = plain_term(name)
+    for position, column in enumerate(columns):
+        owner, _, term = column.rpartition(":")
+        if equation and owner != equation:
+            continue
+        if term == name or plain_term(term) == wanted:
+            return position
+    return None
+
+
+def _position(results: ResultSet, equation: str, name: str) -> int:
+    matrix = results.matrices.get("b")
+    if matrix is None:
+        raise StataError(301, "last estimates not found")
+    position = find_column(matrix.cols, equation, name)
+    if position is None:
+        raise StataError(111, f"[{equation}]{name} not found" if equation else f"[{name}] not found")
+    return position
+
+
+def coefficient(results: ResultSet, equation: str, name: str) -> float:
+    """Raises r(301) without estimates, r(111) when there is no such coefficient."""
+    position = _position(results, equation, name)
+    return float(results.matrices["b"].values[0, position])
+
+
+def standard_error(results: ResultSet, equation: str, name: str) -> float:
+    """Square root of the diagonal element of e(V); `.` when it is negative."""
+    position = _position(results, equation, name)
+    variance = float(results.matrices["V"].values[position, position]) if "V" in results.matrices else MISSING
+    return math.sqrt(variance) if 0.0 <= variance < MISSING else MISSING

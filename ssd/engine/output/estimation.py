@@ -1,0 +1,409 @@
+"""The layout all estimation commands share: header blocks, coefficient table, r(table)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.formats import format_value
+from ssd.engine.results import Matrix
+from ssd.engine.stats.distributions import critical, two_sided
+
+if TYPE_CHECKING:
+    from ssd.engine.data.dataset import Dataset
+    from ssd.engine.output.log import Log
+
+WIDTH = 78
+
+
+@dataclass
+class CoefficientTable:
+    """What the coefficient table shows. Names are those of e(b), `equation:name` where there are several."""
+
+    names: list[str]
+    b: FloatArray
+    V: FloatArray
+    depvar: str = ""
+    df: float | None = None
+    """Degrees of freedom of t; None for z."""
+    level: float = 95.0
+    vce_heading: str = ""
+    """Word above "std. err.": Robust, Bootstrap, Delta-method, …"""
+    coefficient_heading: str = "Coefficient"
+    eform: bool = False
+    empty: frozenset[str] = frozenset()
+    """Names of empty cells, which print "(empty)" instead of "(omitted)"."""
+    base_levels: bool = False
+    """Show base levels as "(base)"."""
+    ancillary_eform: bool = False
+    data: Dataset | None = None
+    """For value labels of factor levels."""
+    hidden_equations: frozenset[str] = frozenset()
+    no_tests: bool = False
+    """Leave out the statistic and p columns (predictive margins without tests)."""
+    no_footer: bool = False
+    """Do not draw the closing line (the caller adds rows)."""
+    width: int = field(default=12)
+
+
+def result_table(table: CoefficientTable) -> Matrix:
+    """r(table): b se t|z pvalue ll ul df crit eform, one column per coefficient."""
+    k = len(table.names)
+    rows = ["b", "se", "z" if table.df is None else "t", "pvalue", "ll", "ul", "df", "crit", "eform"]
+    values = np.full((9, k), MISSING)
+    multiplier = critical(table.level, table.df)
+    for j, (b, se, t, p, low, high) in enumerate(_statistics(table)):
+        transform = _transformed(table, table.names[j])
+        values[:6, j] = [
+            math.exp(b) if transform else b, se * math.exp(b) if transform else se, t, p,
+            math.exp(low) if transform else low, math.exp(high) if transform else high,
+        ]  # fmt: skip
+        values[8, j] = float(transform)
+    values[6, :] = MISSING if table.df is None else table.df
+    values[7, :] = multiplier
+    values = np.where(np.isfinite(values), values, MISSING)
+    return Matrix(values, rows, list(table.names))
+
+
+def _transformed(table: CoefficientTable, name: str) -> bool:
+    return table.eform and not (name.startswith("/") and not table.ancillary_eform)
+
+
+def _statistics(table: CoefficientTable) -> list[tuple[float, float, float, float, float, float]]:
+    multiplier = critical(table.level, table.df)
+    rows = []
+    for b, variance in zip(table.b, np.diag(table.V), strict=True):
+        if variance > 0.0 and b < MISSING and variance < MISSING:
+            se = math.sqrt(variance)
+            t = float(b) / se
+            rows.append((float(b), se, t, two_sided(t, table.df), b - multiplier * se, b + multiplier * se))
+        else:
+            nan = math.nan
+            rows.append((float(b), 0.0 if b == 0.0 else nan, nan, nan, nan, nan))
+    return rows
+
+
+# --- coefficient table -------------------------------------------------------------------------
+
+
+def print_coefficients(log: Log, table: CoefficientTable) -> None:
+    """The table from its upper to its lower rule."""
+    labels = _Labels(table)
+    table.width = labels.width
+    statistics = _statistics(table)
+    log.line("-" * (table.width + 66))
+    print_headings(log, table)
+    previous: str | None = None
+    equations = [_equation(name) for name in table.names]
+    several = any(equations)
+    start = 0
+    for position in range(len(table.names) + 1):
+        if position < len(table.names) and equations[position] == equations[start]:
+            continue
+        equation = equations[start]
+        if equation not in table.hidden_equations:
+            previous = equation if equation == "/" and previous == "/" else _equation_rule(log, table, equation, several)
+            _print_equation(log, table, labels, range(start, position), statistics)
+        start = position
+        if position == len(table.names):
+            break
+    if not table.no_footer:
+        log.line("-" * (table.width + 66))
+
+
+def print_headings(log: Log, table: CoefficientTable) -> None:
+    """The column headings with the name of the outcome."""
+    width = table.width
+    if table.vce_heading:
+        pad = 21 - (len(table.vce_heading) - 6 if len(table.vce_heading) > 6 else 0) + 0
+        log.line(" " * width + " |" + table.vce_heading.rjust(max(pad, 0)).rjust(21))
+    letter = "z" if table.df is None else "t"
+    heading = table.coefficient_heading
+    first = f" {heading}" if len(heading) == 11 else heading.rjust(11) + " "
+    error = "std. err." if table.vce_heading else "Std. err."
+    interval = f"[{table.level:g}% conf. interval]"
+    middle = " " * 17 if table.no_tests else f"      {letter}    P>|{letter}|"
+    log.line(f"{_abbreviate(table.depvar, width):>{width}} |{first}  {error}{middle}" + interval.rjust(25))
+
+
+def _equation(name: str) -> str:
+    if name.startswith("/"):
+        return "/"
+    return name.rpartition(":")[0]
+
+
+def _equation_rule(log: Log, table: CoefficientTable, equation: str, several: bool) -> str:
+    log.line("-" * (table.width + 1) + "+" + "-" * 64)
+    if several and equation and equation != "/":
+        log.line(f"{_abbreviate(equation, table.width):<{table.width}} |")
+    return equation
+
+
+def _print_equation(
+    log: Log, table: CoefficientTable, labels: _Labels, positions: range,
+    statistics: Sequence[tuple[float, float, float, float, float, float]],
+) -> None:
+    blank = " " * table.width + " |"
+    first = True
+    after_block = False
+    for group in labels.groups(positions):
+        shown = [j for j in group if labels.is_shown(j)]
+        if not shown:
+            continue
+        block = labels.is_block(group, shown)
+        if (block or after_block) and not first:
+            log.line(blank)
+        if block:
+            headings, rows = labels.block(shown)
+            for heading in headings:
+                log.line(heading)
+        else:
+            rows = [labels.plain(j) for j in shown]
+        for row, j in zip(rows, shown, strict=True):
+            log.line(row + _row_values(table, j, statistics[j]))
+        first = False
+        after_block = block
+
+
+def _row_values(
+    table: CoefficientTable, j: int, row: tuple[float, float, float, float, float, float]
+) -> str:
+    name = table.names[j]
+    b, se, t, p, low, high = row
+    transform = _transformed(table, name)
+    if math.isnan(t):
+        status = _status(name, table.empty)
+        shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
+        return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."
+    if transform:
+        b, se, low, high = math.exp(b), se * math.exp(b), math.exp(low), math.exp(high)
+    return coefficient_row(b, se, t, p, low, high, tests=not table.no_tests)
+
+
+def coefficient_row(
+    b: float, se: float, t: float, p: float, low: float, high: float, *, tests: bool = True
+) -> str:
+    """The six columns to the right of the bar."""
+    middle = f"{_statistic(t):>9}{p:8.3f}" if tests else " " * 17
+    return f"{number(b):>11}{number(se):>11}{middle}{number(low):>13}{number(high):>12}"
+
+
+def _statistic(t: float) -> str:
+    text = f"{t:.2f}"
+    return text if len(text) <= 8 else format_value(t, "%8.2e").strip()
+
+
+def number(value: float, fmt: str = "%9.0g") -> str:
+    """A number under a display format without padding; nan prints as `.`."""
+    return format_value(MISSING if math.isnan(value) else value, fmt).strip()
+
+
+def _status(name: str, empty: frozenset[str]) -> str:
+    if name in empty:
+        return "empty"
+    pieces = name.rpartition(":")[2].split("#")
+    operators = [piece.partition(".")[0] if "." in piece else "" for piece in pieces]
+    if any(op[:1].isdigit() and op.endswith("b") for op in operators):
+        return "base"
+    if any(op == "o" or op.startswith(("o", "co")) or (op[:1].isdigit() and op.endswith("o")) for op in operators):
+        return "omitted"
+    return ""
+
+
+class _Labels:
+    """Names and factor levels as the first column shows them."""
+
+    def __init__(self, table: CoefficientTable) -> None:
+        self.table = table
+        self.parts = [self._split(name) for name in table.names]
+        self.width = 12
+        longest = 12
+        for positions in (range(len(table.names)),):
+            for group in self.groups(positions):
+                shown = [j for j in group if self.is_shown(j)]
+                if shown and self.is_block(group, shown):
+                    longest = max([longest, *(len(self._levels(j)) + 1 for j in shown)])
+        self.width = min(longest, 32)
+
+    @staticmethod
+    def _split(name: str) -> list[tuple[str, str]]:
+        bare = name.rpartition(":")[2]
+        pieces = []
+        for piece in bare.split("#"):
+            operator, dot, variable = piece.partition(".")
+            pieces.append((operator, variable) if dot else ("", piece))
+        return pieces
+
+    def groups(self, positions: range) -> list[list[int]]:
+        """Consecutive coefficients of one term."""
+        groups: list[list[int]] = []
+        last: object = None
+        for j in positions:
+            signature = self._signature(j)
+            if groups and signature == last and signature[0]:
+                groups[-1].append(j)
+            else:
+                groups.append([j])
+            last = signature
+        return groups
+
+    def _signature(self, j: int) -> tuple[bool, tuple[str, ...]]:
+        factor = any(op[:1].isdigit() for op, _ in self.parts[j])
+        shown = tuple(
+            variable if op[:1].isdigit() else _plain_operator(op, variable) for op, variable in self.parts[j]
+        )
+        return factor, (_equation(self.table.names[j]), *shown)
+
+    def is_shown(self, j: int) -> bool:
+        if self.table.base_levels:
+            return True
+        return _status(self.table.names[j], self.table.empty) != "base"
+
+    def is_block(self, group: list[int], shown: list[int]) -> bool:
+        parts = self.parts[group[0]]
+        if len(parts) > 1:
+            return True
+        if not parts[0][0][:1].isdigit():
+            return False
+        if len(shown) > 1:
+            return True
+        return self._level_text(*parts[0]) != self._level(parts[0][0])
+
+    @staticmethod
+    def _level(operator: str) -> str:
+        return operator.rstrip("bno")
+
+    def _level_text(self, operator: str, variable: str) -> str:
+        level = self._level(operator)
+        data = self.table.data
+        if data is not None and variable in data.variables:
+            labels = data.value_labels.get(data.variables[variable].value_label, {})
+            return labels.get(int(level), level)
+        return level
+
+    def _levels(self, j: int) -> str:
+        factors = [(op, variable) for op, variable in self.parts[j] if op[:1].isdigit()]
+        texts = [self._level_text(op, variable) for op, variable in factors]
+        labelled = any(text != self._level(op) for text, (op, _) in zip(texts, factors, strict=True))
+        return ("#" if labelled else " ").join(texts)
+
+    def plain(self, j: int) -> str:
+        name = self.table.names[j].rpartition(":")[2]
+        if self.table.names[j].startswith("/"):
+            name = "/" + name.lstrip("/")
+        operator, variable = self.parts[j][0]
+        if operator and not name.startswith("/"):
+            if operator[:1].isdigit():
+                name = f"{self._level(operator)}.{variable}"
+            else:
+                name = _plain_operator(operator, variable, main=True)
+            prefix = name[: len(name) - len(variable)]
+            name = prefix + _abbreviate(variable, max(self.width - len(prefix), 5))
+        else:
+            name = _abbreviate(name, self.width)
+        return f"{name:>{self.width}} |"
+
+    def block(self, shown: list[int]) -> tuple[list[str], list[str]]:
+        parts = self.parts[shown[0]]
+        words = [
+            _abbreviate(variable, self.width) if op[:1].isdigit() else _plain_operator(op, variable)
+            for op, variable in parts
+        ]
+        lines: list[str] = []
+        current = words[0]
+        for word in words[1:]:
+            if len(current) + 1 + len(word) <= self.width:
+                current += "#" + word
+            else:
+                lines.append(current + "#")
+                current = word
+        factors = any(op[:1].isdigit() for op, _ in parts)
+        headings = [f"{line:>{self.width + 1}}|" for line in lines]
+        if not factors:
+            return headings, [f"{current:>{self.width}} |"]
+        headings.append(f"{current:>{self.width}} |")
+        rows = [f"{_abbreviate(self._levels(j), self.width - 1):>{self.width - 1}}  |" for j in shown]
+        return headings, rows
+
+
+def _plain_operator(operator: str, variable: str, *, main: bool = False) -> str:
+    op = operator
+    if op.startswith("co"):
+        op = "c" + op[2:]
+    elif op.startswith("o"):
+        op = op[1:]
+    if main or not op.startswith("c"):
+        op = op.removeprefix("c")
+    elif len(op) > 1:
+        op = "c" + op[1:]
+    return f"{op}.{variable}" if op else variable
+
+
+def _abbreviate(name: str, width: int) -> str:
+    return name if len(name) <= width else name[: width - 2] + "~" + name[-1]
+
+
+# --- headers ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One `label = value` of a header's right-hand column."""
+
+    label: str
+    value: str
+
+
+def f_entry(df1: float, df2: float, value: float) -> list[Entry]:
+    """F and its p-value."""
+    from ssd.engine.stats.distributions import f_tail
+
+    p = f_tail(value, df1, df2)
+    return [
+        Entry(f"F({df1:.0f}, {df2:.0f})", _fixed(value, 2)),
+        Entry("Prob > F", _fixed(p, 4)),
+    ]
+
+
+def _fixed(value: float, digits: int) -> str:
+    return "." if math.isnan(value) or value >= MISSING else f"{value:.{digits}f}"
+
+
+def chi2_entry(kind: str, df: int, value: float) -> list[Entry]:
+    """`LR chi2(k)` or `Wald chi2(k)` and its p-value."""
+    from ssd.engine.stats.distributions import chi2_tail
+
+    p = chi2_tail(value, df) if df > 0 else math.nan
+    shown = format_value(value, "%9.2f").strip() if not math.isnan(value) else "."
+    return [Entry(f"{kind} chi2({df})", shown), Entry("Prob > chi2", _fixed(p, 4))]
+
+
+def count(value: float) -> str:
+    return format_value(value, "%12.0fc").strip()
+
+
+def print_header(
+    log: Log, left: Sequence[str], entries: Sequence[Entry], *, label_width: int = 0, value_width: int = 6
+) -> None:
+    """Lines with text on the left and `label = value` flush right at column 78. An empty label is a blank."""
+    labels = max([label_width, *(len(entry.label) for entry in entries)])
+    values = max([value_width, *(len(entry.value) for entry in entries)])
+    total = max(len(left), len(entries))
+    for i in range(total):
+        text = left[i] if i < len(left) else ""
+        if i < len(entries) and entries[i].label:
+            right = f"{entries[i].label:<{labels}} = {entries[i].value:>{values}}"
+            gap = WIDTH - len(right)
+            log.line(f"{text:<{gap}}{right}" if len(text) < gap else f"{text} {right}")
+        else:
+            log.line(text.rstrip())
+
+
+def cluster_note(clusters: int, variable: str) -> str:
+    """The line above the table of clustered standard errors, flush right."""
+    return f"(Std. err. adjusted for {clusters:,} clusters in {variable})"

@@ -1,0 +1,219 @@
+"""Weighted least squares with Stata's handling of collinear columns.
+
+The normal equations are formed on centred columns scaled to unit length, factored in column order
+(so that the later of two collinear columns is dropped, as Stata does) and refined once against the
+data, which gives the accuracy of an orthogonal factorisation at the price of one product X'X.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssd.engine.missing import BoolArray, FloatArray
+
+COLLINEAR = 1e-13
+"""A column is dropped when less than this share of its variation is left after the earlier columns."""
+SUSPECT = 1e-5
+"""Below this share the cross-product is too inexact to decide; the residual itself is computed."""
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """A fit of y on the columns of X and, unless `constant` is False, a constant as the last coefficient."""
+
+    coefficients: FloatArray
+    """(k + 1,) or (k,); dropped columns hold 0."""
+    inverse: FloatArray
+    """(X'WX)^-1 on the kept columns, zero elsewhere; same order as `coefficients`."""
+    kept: BoolArray
+    """(k,): columns of X that are not collinear with earlier ones."""
+    residuals: FloatArray
+    rank: int
+    rss: float
+    """Weighted residual sum of squares."""
+    tss: float
+    """Weighted total sum of squares, about the mean when there is a constant."""
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Columns in centred, unit-length form and what undoes it."""
+
+    Z: FloatArray
+    means: FloatArray
+    scales: FloatArray
+
+
+def _scaled(X: FloatArray, w: FloatArray | None, constant: bool, scales: FloatArray | None) -> _Scaled:
+    k = X.shape[1]
+    if constant and X.shape[0]:
+        means = X.mean(axis=0) if w is None else (w @ X) / w.sum()
+    else:
+        means = np.zeros(k)
+    Z = X - means
+    squares = np.einsum("ij,ij->j", Z, Z) if w is None else w @ (Z * Z)
+    own = np.sqrt(squares)
+    if scales is None:
+        # A column that is constant up to rounding has no variation of its own.
+        size = np.sqrt(np.einsum("ij,ij->j", X, X) if w is None else w @ (X * X))
+        own = np.where(own <= 1e-13 * size, 0.0, own)
+        scales = own
+    safe = np.where(scales > 0.0, scales, 1.0)
+    Z /= safe
+    return _Scaled(Z, means, np.where(scales > 0.0, scales, 0.0))
+
+
+def _weighted(Z: FloatArray, w: FloatArray | None) -> FloatArray:
+    return Z if w is None else Z * w[:, None]
+
+
+def _factor(scaled: _Scaled, w: FloatArray | None) -> tuple[BoolArray, FloatArray]:
+    """Columns kept, and the lower Cholesky factor of the kept cross-product, in column order."""
+    Z = scaled.Z
+    k = Z.shape[1]
+    WZ = _weighted(Z, w)
+    G = Z.T @ WZ
+    usable = scaled.scales > 0.0
+    if usable.all():
+        try:
+            L = np.linalg.cholesky(G)
+        except np.linalg.LinAlgError:
+            pass
+        else:
+            if np.all(np.diag(L) ** 2 > SUSPECT):
+                return usable, L
+    return _factor_in_order(Z, WZ, G, usable, w)
+
+
+def _factor_in_order(
+    Z: FloatArray, WZ: FloatArray, G: FloatArray, usable: BoolArray, w: FloatArray | None
+) -> tuple[BoolArray, FloatArray]:
+    k = Z.shape[1]
+    S = G.copy()
+    L = np.zeros((k, k))
+    kept: list[int] = []
+    for j in np.flatnonzero(usable):
+        pivot = float(S[j, j])
+        if pivot < SUSPECT:
+            pivot = _left_over(Z, WZ, L, kept, int(j), w)
+            if pivot < COLLINEAR:
+                continue
+        root = np.sqrt(pivot)
+        column = S[j:, j] / root
+        column[0] = root
+        L[j:, j] = column
+        S[j + 1 :, j + 1 :] -= np.outer(column[1:], column[1:])
+        kept.append(int(j))
+    mask = np.zeros(k, dtype=np.bool_)
+    mask[kept] = True
+    return mask, L[np.ix_(kept, kept)]
+
+
+def _left_over(
+    Z: FloatArray, WZ: FloatArray, L: FloatArray, kept: list[int], j: int, w: FloatArray | None
+) -> float:
+    """Squared length of column j after projection on the kept columns, computed from the data."""
+    residual = Z[:, j].copy()
+    if kept:
+        factor = L[np.ix_(kept, kept)]
+        basis = Z[:, kept]
+        for _ in range(2):
+            residual -= basis @ _backward(factor, _forward(factor, WZ[:, kept].T @ residual))
+    return float(residual @ (residual if w is None else w * residual))
+
+
+def _forward(L: FloatArray, b: FloatArray) -> FloatArray:
+    return np.linalg.solve(L, b) if L.shape[0] else np.zeros_like(b)
+
+
+def _backward(L: FloatArray, b: FloatArray) -> FloatArray:
+    return np.linalg.solve(L.T, b) if L.shape[0] else np.zeros_like(b)
+
+
+def independent_columns(
+    X: FloatArray, w: FloatArray | None = None, *, constant: bool = True, scales: FloatArray | None = None
+) -> BoolArray:
+    """Which columns of X (n, k) stay after dropping those collinear with the constant and earlier columns.
+
+    `scales` gives the lengths against which "no variation left" is judged; by default each column's own.
+    """
+    return _factor(_scaled(X, w, constant, scales), w)[0]
+
+
+def least_squares(
+    X: FloatArray, y: FloatArray, w: FloatArray | None = None, *, constant: bool = True,
+    scales: FloatArray | None = None,
+) -> LeastSquares:
+    """Minimise sum w (y - X b)^2. X (n, k) without the constant; y (n,); w (n,) or None for equal weights."""
+    n, k = X.shape
+    scaled = _scaled(X, w, constant, scales)
+    kept, L = _factor(scaled, w)
+    Z = scaled.Z if kept.all() else scaled.Z[:, kept]
+    y_mean = 0.0
+    if constant and n:
+        y_mean = float(y.mean() if w is None else w @ y / w.sum())
+    target = y - y_mean
+    tss = float(target @ (target if w is None else w * target))
+    beta = np.zeros(Z.shape[1])
+    residual = target
+    for _ in range(2):
+        weighted = residual if w is None else w * residual
+        beta = beta + _backward(L, _forward(L, Z.T @ weighted))
+        residual = target - Z @ beta
+        if constant and n:
+            # Centring leaves rounding in the mean of the residuals.
+            residual = residual - (residual.mean() if w is None else w @ residual / w.sum())
+    rss = float(residual @ (residual if w is None else w * residual))
+    half = _forward(L, np.eye(L.shape[0]))
+    scale = scaled.scales[kept]
+    slopes = np.zeros(k)
+    slopes[kept] = beta / scale
+    C = np.zeros((k, k))
+    C[np.ix_(kept, kept)] = (half.T @ half) / np.outer(scale, scale)
+    rank = int(kept.sum()) + int(constant)
+    if not constant:
+        return LeastSquares(slopes, C, kept, residual, rank, rss, tss)
+    m = np.where(kept, scaled.means, 0.0)
+    total = float(n if w is None else w.sum())
+    full = np.zeros((k + 1, k + 1))
+    full[:k, :k] = C
+    full[:k, k] = full[k, :k] = -C @ m
+    full[k, k] = 1.0 / total + float(m @ C @ m)
+    coefficients = np.append(slopes, y_mean - float(m @ slopes))
+    return LeastSquares(coefficients, full, kept, residual, rank, rss, tss)
+
+
+def with_constant(X: FloatArray, constant: bool = True) -> FloatArray:
+    """X with a column of ones appended."""
+    return np.column_stack([X, np.ones(X.shape[0])]) if constant else X
+
+
+def leverage(X: FloatArray, inverse: FloatArray, w: FloatArray | None = None) -> FloatArray:
+    """Diagonal of X (X'WX)^-1 X' (times w): shape (n,). X includes the constant when `inverse` does."""
+    h = np.einsum("ij,ij->i", X @ inverse, X)
+    return h if w is None else h * w
+
+
+def symmetric_inverse(A: FloatArray) -> FloatArray:
+    """Generalised inverse that zeroes dependent rows and columns in order, like Stata's invsym()."""
+    k = A.shape[0]
+    S = (A + A.T) / 2.0
+    scale = np.sqrt(np.maximum(np.diag(S), 0.0))
+    safe = np.where(scale > 0.0, scale, 1.0)
+    G = S / np.outer(safe, safe)
+    kept: list[int] = []
+    L = np.zeros((k, k))
+    for j in range(k):
+        pivot = float(G[j, j]) if scale[j] > 0.0 else 0.0
+        if pivot < 1e-13:
+            continue
+        column = G[j:, j] / np.sqrt(pivot)
+        L[j:, j] = column
+        G[j + 1 :, j + 1 :] -= np.outer(column[1:], column[1:])
+        kept.append(j)
+    half = _forward(L[np.ix_(kept, kept)], np.eye(len(kept)))
+    out = np.zeros((k, k))
+    out[np.ix_(kept, kept)] = (half.T @ half) / np.outer(safe[kept], safe[kept])
+    return out
