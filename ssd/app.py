@@ -15,12 +15,14 @@ from litestar.types import ControllerRouterHandler
 
 from ssd.access.rate_limit import RateLimit
 from ssd.access.service import TaskCodes
-from ssd.db.database import Database
+from ssd.db.database import DATABASE_NAME, Database
 from ssd.jobs.erase import finish_deletions
 from ssd.jobs.guard import provide_job
 from ssd.jobs.redeem import Redeeming
 from ssd.jobs.routes import JobsController, TaskCodesController
 from ssd.jobs.service import Jobs
+from ssd.ops import admin_socket
+from ssd.ops.admin import Admin
 from ssd.ops.checks import database_probe, disk_probe, fixed_probe, production_rules, rule_probe
 from ssd.ops.envelope import Envelope
 from ssd.ops.health import Check, Health
@@ -36,7 +38,6 @@ from ssd.templates.routes import TemplateController
 
 _BODY_CAP: Final = 1024 * 1024
 """For every route that does not name its own."""
-DATABASE_NAME: Final = "ssd.sqlite3"
 
 ROUTES: Final[list[ControllerRouterHandler]] = [
     TaskCodesController,
@@ -74,6 +75,7 @@ class Services:
             self.library = await anyio.to_thread.run_sync(Library.load, self.settings.library_dir)
             self._make_parts()
             await finish_deletions(self.jobs)
+            await stack.enter_async_context(admin_socket.serving(self.settings.data_dir, Admin(self.task_codes)))
             self._register_checks()
             # What lives from here to the end need never be looked at by the collector again.
             gc.collect()

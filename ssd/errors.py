@@ -173,6 +173,7 @@ CATALOGUE: Final[dict[str, ErrorKind]] = _kinds(
         "Another process owns the data folder",
         "Stop the other server or choose another SS_DATA_DIR.",
     ),
+    ("ADDRESS_UNAVAILABLE", 500, "The service cannot listen there", "Set SS_HOST and SS_PORT to a free address."),
     ("DATABASE_CORRUPT", 500, "The database is damaged", "Restore the last backup; keep the damaged file."),
     ("DATABASE_TOO_NEW", 500, "The database was made by a newer version", "Install the newer version of ssd."),
     ("LIBRARY_INVALID", 500, "The template library is not valid", "Run `ssd library check`."),

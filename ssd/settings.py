@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Largest single upload in MiB."""
     prepare_timeout_seconds: float = 300.0
     """Limit for reading and preparing one dataset."""
+    prepare_memory_mb: int = 4096
+    """Address-space limit of a child that prepares a dataset, in MiB; 0: none."""
     token_ttl_days: int = 30
     """Days a job token stays valid."""
     redeem_rate_per_minute: int = 600

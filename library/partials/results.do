@@ -66,14 +66,25 @@ program define ssd_tidy_row
     file write ssd_tidy _n
 end
 
-* r(table) of the model just estimated; `eform' gives exponentiated coefficients with delta-method errors.
+* Rows of the model just estimated. The table is kept, because the next r-class command clears r().
 program define ssd_tidy
+    args model
+    matrix ssd_table = r(table)
+    ssd_tidy_rows `model'
+end
+
+* The same rows exponentiated: odds ratios and rate ratios, with delta-method standard errors.
+program define ssd_tidy_exponentiated
+    args model
+    ssd_tidy_rows `model' eform
+end
+
+program define ssd_tidy_rows
     args model form
-    tempname t b se low high
-    matrix `t' = r(table)
-    local terms : colnames `t'
-    local equations : coleq `t'
-    local columns = colsof(`t')
+    tempname b se low high
+    local terms : colnames ssd_table
+    local equations : coleq ssd_table
+    local columns = colsof(ssd_table)
     forvalues j = 1/`columns' {
         local term : word `j' of `terms'
         local equation : word `j' of `equations'
@@ -85,10 +96,10 @@ program define ssd_tidy
             local term "/lnalpha"
             local label "ln(alpha)"
         }
-        scalar `b' = `t'[1,`j']
-        scalar `se' = `t'[2,`j']
-        scalar `low' = `t'[5,`j']
-        scalar `high' = `t'[6,`j']
+        scalar `b' = ssd_table[1,`j']
+        scalar `se' = ssd_table[2,`j']
+        scalar `low' = ssd_table[5,`j']
+        scalar `high' = ssd_table[6,`j']
         if regexm("`term'", "(^|#|[0-9])o\.") {
             scalar `b' = .
             local label "`label' (omitted)"
@@ -99,7 +110,7 @@ program define ssd_tidy
             scalar `low' = exp(`low')
             scalar `high' = exp(`high')
         }
-        ssd_tidy_row `model' `term' "`label'" `b' `se' `t'[3,`j'] `t'[4,`j'] `low' `high' `t'[7,`j']
+        ssd_tidy_row `model' `term' "`label'" `b' `se' ssd_table[3,`j'] ssd_table[4,`j'] `low' `high' ssd_table[7,`j']
     }
 end
 

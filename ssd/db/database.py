@@ -16,6 +16,7 @@ from ssd.errors import SsdError
 
 T = TypeVar("T")
 Row = sqlite3.Row
+DATABASE_NAME = "ssd.sqlite3"
 Parameters = Sequence[Any] | dict[str, Any]
 
 

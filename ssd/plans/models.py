@@ -106,3 +106,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outputs_contract: OutputsContract
     do_sha256: str
     notes: str | None = None
+
+
+class FreezeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person says when the plan is frozen or confirmed; an empty one takes the draft as it stands."""
+
+    notes: str | None = None
+    answers: dict[str, Any] = {}
+    variable_corrections: dict[str, str] = {}
+    default_overrides: dict[str, Any] = {}
+    template_id: str | None = None

@@ -117,7 +117,7 @@ class Executor:
             ticks = start_ticks(pid)
             await self._database.write(lambda connection: store.set_process(connection, run.run_id, pid, ticks))
             logger.info(
-                "stata started", event_code="SS_STATA_RUN_START", job_id=run.job_id, run_id=run.run_id, pid=pid
+                "SS_STATA_RUN_START", job_id=run.job_id, run_id=run.run_id, pid=pid
             )
 
         return started

@@ -178,7 +178,7 @@ def _engine_line(work: Path) -> int | None:
         status = msgspec.json.decode(path.read_bytes(), type=_EngineStatus)
     except msgspec.DecodeError as fault:
         # Evidence only; the log stays the judge.
-        logger.warning("engine status unreadable", event_code="SS_ENGINE_STATUS_UNREADABLE", reason=str(fault))
+        logger.warning("SS_ENGINE_STATUS_UNREADABLE", reason=str(fault))
         return None
     return status.line
 

@@ -126,14 +126,14 @@ class Supervisor:
                 self.engine = await identify(self._launcher)
             except SsdError as error:
                 self.engine_error = error
-                logger.exception("engine unusable", event_code="SS_ENGINE_UNUSABLE", reason=error.message)
+                logger.exception("SS_ENGINE_UNUSABLE", reason=error.message)
                 self._identified.set()
                 await anyio.sleep(delay)
                 delay = min(delay * 2, 60.0)
                 continue
             self.engine_error = None
             self._identified.set()
-            logger.info("engine", event_code="SS_ENGINE_IDENTIFIED", name=self.engine.name, version=self.engine.version)
+            logger.info("SS_ENGINE_IDENTIFIED", name=self.engine.name, version=self.engine.version)
             return
 
     async def _claim_and_run(self) -> None:
@@ -160,7 +160,7 @@ class Supervisor:
         )
         if run is not None:
             self._jobs.move(connection, run.job_id, JobStatus.RUNNING, cause="claimed")
-            logger.info("run claimed", event_code="SS_RUN_CLAIMED", job_id=run.job_id, run_id=run.run_id)
+            logger.info("SS_RUN_CLAIMED", job_id=run.job_id, run_id=run.run_id)
         return run
 
     async def _supervise(self, run: Run, active: _Active) -> None:
@@ -195,10 +195,10 @@ class Supervisor:
             full = storage_error(error)
             if isinstance(full, SsdError):
                 return job_error(full.code, full.message)
-            logger.exception("run failed", event_code="SS_RUN_FAULT", job_id=run.job_id, run_id=run.run_id)
+            logger.exception("SS_RUN_FAULT", job_id=run.job_id, run_id=run.run_id)
             return job_error("SERVICE_INTERNAL_ERROR", "The service failed while it ran the plan.")
         except Exception:  # the run must end with a stored reason, whatever went wrong in the service
-            logger.exception("run failed", event_code="SS_RUN_FAULT", job_id=run.job_id, run_id=run.run_id)
+            logger.exception("SS_RUN_FAULT", job_id=run.job_id, run_id=run.run_id)
             return job_error("SERVICE_INTERNAL_ERROR", "The service failed while it ran the plan.")
 
     async def _conclude(self, run: Run, status: RunStatus, error: JobError | None) -> None:
@@ -237,8 +237,7 @@ class Supervisor:
 
         moved = await self._database.write(unit)
         logger.info(
-            "run done",
-            event_code="SS_STATA_RUN_DONE",
+            "SS_STATA_RUN_DONE",
             job_id=run.job_id,
             run_id=run.run_id,
             status=status.value,

@@ -60,16 +60,16 @@ label variable ssd_did "Treated x after (the effect)"
 ssd_step estimate "Estimate the effect"
 regress [[ outcome ]] ssd_did [[ treatment ]] [[ post ]], `vce'
 ssd_tidy [[ "unadjusted" if (covariates or fixed_effects) else "main" ]]
-foreach key in N df_r r2 rmse {
-    ssd_glance [[ "unadjusted" if (covariates or fixed_effects) else "main" ]] `key' e(`key')
+foreach item in N df_r r2 rmse {
+    ssd_glance [[ "unadjusted" if (covariates or fixed_effects) else "main" ]] `item' e(`item')
 }
 [% if covariates or fixed_effects %]
 
 ssd_step adjusted "Estimate the effect with covariates"
 regress [[ outcome ]] ssd_did [[ treatment ]] [[ post ]][% if covariates %] [[ covariates | terms ]][% endif %][% if fixed_effects %] [[ fixed_effects | indicators ]][% endif %], `vce'
 ssd_tidy main
-foreach key in N df_r r2 rmse {
-    ssd_glance main `key' e(`key')
+foreach item in N df_r r2 rmse {
+    ssd_glance main `item' e(`item')
 }
 [% endif %]
 [% if cluster %]

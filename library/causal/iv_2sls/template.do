@@ -47,6 +47,10 @@ ssd_glance ols r2 e(r2)
 ssd_step first_stage "First stage and strength of the instruments"
 quietly regress [[ treatment ]] `exogenous'
 local rss_without = e(rss)
+local rank_without = e(rank)
+quietly regress [[ treatment ]] `instruments' `exogenous'
+local instrument_rank = e(rank) - `rank_without'
+if `instrument_rank' < 1 ssd_fail COLLINEAR [[ treatment ]] "The instruments are collinear with the other regressors." 481
 regress [[ treatment ]] `instruments' `exogenous', `vce'
 ssd_tidy first_stage
 ssd_glance first_stage r2 e(r2)
@@ -56,8 +60,6 @@ ssd_glance first_stage F r(F)
 ssd_glance first_stage df_1 r(df)
 ssd_glance first_stage df_2 r(df_r)
 ssd_glance first_stage p_value r(p)
-local instrument_rank = r(df)
-if `instrument_rank' < 1 ssd_fail COLLINEAR [[ treatment ]] "The instruments are collinear with the other regressors." 481
 predict double ssd_first_stage_residual, residuals
 
 * Hausman's test by regression: under exogeneity the first-stage residual has no effect of its own.
@@ -77,8 +79,8 @@ ssd_tidy main
 [% if cluster %]
 ssd_glance main n_clusters e(N_clust)
 [% endif %]
-foreach key in N df_m df_r chi2 F r2 rmse {
-    ssd_glance main `key' e(`key')
+foreach item in N df_m df_r chi2 F r2 rmse {
+    ssd_glance main `item' e(`item')
 }
 
 * More instruments than endogenous regressors can be tested against each other; the Sargan statistic

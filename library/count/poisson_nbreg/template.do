@@ -52,13 +52,14 @@ local vce ""
 ssd_step poisson "Estimate the Poisson model"
 poisson `model', `exposure' `vce'
 ssd_tidy poisson
-ssd_tidy poisson_irr eform
+ssd_tidy_exponentiated poisson_irr
 [% if treatment not in text_variables %]
-if _se[ [[ treatment ]] ] == 0 ssd_fail COLLINEAR [[ treatment ]] "[[ treatment ]] is a linear combination of the other regressors." 459
+local key "[[ treatment ]]"
+if _se[`key'] == 0 ssd_fail COLLINEAR [[ treatment ]] "[[ treatment ]] is a linear combination of the other regressors." 459
 [% endif %]
 if e(converged) != 1 ssd_fail NOT_CONVERGED [[ outcome ]] "The Poisson model did not converge." 430
-foreach key in N df_m chi2 p r2_p ll ll_0 N_clust {
-    ssd_glance poisson `key' e(`key')
+foreach item in N df_m chi2 p r2_p ll ll_0 N_clust {
+    ssd_glance poisson `item' e(`item')
 }
 local ll_poisson = e(ll)
 local parameters = e(rank)
@@ -86,10 +87,10 @@ ssd_glance dispersion cameron_trivedi_p_value 2*ttail(e(df_r),abs(_b[ssd_mean]/_
 ssd_step nbreg "Estimate the negative binomial model"
 nbreg `model', `exposure' `vce'
 ssd_tidy nbreg
-ssd_tidy nbreg_irr eform
+ssd_tidy_exponentiated nbreg_irr
 if e(converged) != 1 ssd_fail NOT_CONVERGED [[ outcome ]] "The negative binomial model did not converge." 430
-foreach key in N df_m chi2 p r2_p ll ll_0 alpha N_clust {
-    ssd_glance nbreg `key' e(`key')
+foreach item in N df_m chi2 p r2_p ll ll_0 alpha N_clust {
+    ssd_glance nbreg `item' e(`item')
 }
 * alpha lies on the border of its range under the null hypothesis, so the p-value is half of chi-squared(1).
 ssd_glance dispersion lr_alpha_chi2 max(0,2*(e(ll)-`ll_poisson'))

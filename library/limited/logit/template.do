@@ -42,17 +42,15 @@ logit [[ outcome ]] `regressors', vce(robust)
 logit [[ outcome ]] `regressors'
 [% endif %]
 ssd_tidy main
+ssd_tidy_exponentiated odds_ratio
 [% if treatment not in text_variables %]
-if _se[ [[ treatment ]] ] == 0 ssd_fail PERFECT_PREDICTION [[ treatment ]] "[[ treatment ]] predicts the outcome perfectly or is collinear: its effect cannot be estimated." 459
+local key "[[ treatment ]]"
+if _se[`key'] == 0 ssd_fail PERFECT_PREDICTION [[ treatment ]] "[[ treatment ]] predicts the outcome perfectly or is collinear: its effect cannot be estimated." 459
 [% endif %]
 if e(converged) != 1 ssd_fail NOT_CONVERGED [[ outcome ]] "The model did not converge." 430
-foreach key in N df_m chi2 p r2_p ll ll_0 {
-    ssd_glance main `key' e(`key')
+foreach item in N df_m chi2 p r2_p ll ll_0 {
+    ssd_glance main `item' e(`item')
 }
-
-ssd_step odds_ratios "Write the odds ratios"
-logit, or
-ssd_tidy odds_ratio eform
 
 ssd_step classification "Classify the observations and draw the ROC curve"
 predict double ssd_probability if e(sample), pr

@@ -73,10 +73,11 @@ xtreg [[ outcome ]] `regressors', fe
 [% endif %]
 ssd_tidy main
 [% if treatment not in text_variables %]
-if _se[ [[ treatment ]] ] == 0 ssd_fail COLLINEAR [[ treatment ]] "[[ treatment ]] does not vary within [[ entity ]], or is collinear with the other regressors." 459
+local key "[[ treatment ]]"
+if _se[`key'] == 0 ssd_fail COLLINEAR [[ treatment ]] "[[ treatment ]] does not vary within [[ entity ]], or is collinear with the other regressors." 459
 [% endif %]
-foreach key in N N_g g_min g_avg g_max df_m df_r F r2_w r2_b r2_o corr sigma_u sigma_e rho {
-    ssd_glance main `key' e(`key')
+foreach item in N N_g g_min g_avg g_max df_m df_r F r2_w r2_b r2_o corr sigma_u sigma_e rho {
+    ssd_glance main `item' e(`item')
 }
 [% if time_effects %]
 

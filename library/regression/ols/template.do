@@ -68,10 +68,11 @@ regress [[ outcome ]] `regressors'
 [% endif %]
 ssd_tidy main
 [% if treatment not in text_variables %]
-if _se[ [[ treatment ]] ] == 0 ssd_fail COLLINEAR [[ treatment ]] "[[ treatment ]] is a linear combination of the other regressors." 459
+local key "[[ treatment ]]"
+if _se[`key'] == 0 ssd_fail COLLINEAR [[ treatment ]] "[[ treatment ]] is a linear combination of the other regressors." 459
 [% endif %]
-foreach key in N df_m df_r F r2 r2_a rmse mss rss ll {
-    ssd_glance main `key' e(`key')
+foreach item in N df_m df_r F r2 r2_a rmse mss rss ll {
+    ssd_glance main `item' e(`item')
 }
 ssd_glance main p_value Ftail(e(df_m),e(df_r),e(F))
 

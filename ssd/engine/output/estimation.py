@@ -100,7 +100,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
     print_headings(log, table)
     previous: str | None = None
     equations = [_equation(name) for name in table.names]
-    several = any(equations)
+    several = len({equation for equation in equations if equation and equation != "/"}) > 1
     start = 0
     for position in range(len(table.names) + 1):
         if position < len(table.names) and equations[position] == equations[start]:
@@ -120,8 +120,8 @@ def print_headings(log: Log, table: CoefficientTable) -> None:
     """The column headings with the name of the outcome."""
     width = table.width
     if table.vce_heading:
-        pad = 21 - (len(table.vce_heading) - 6 if len(table.vce_heading) > 6 else 0) + 0
-        log.line(" " * width + " |" + table.vce_heading.rjust(max(pad, 0)).rjust(21))
+        indent = max(15 - max(len(table.vce_heading) - 8, 0), 1)
+        log.line(" " * width + " |" + " " * indent + table.vce_heading)
     letter = "z" if table.df is None else "t"
     heading = table.coefficient_heading
     first = f" {heading}" if len(heading) == 11 else heading.rjust(11) + " "

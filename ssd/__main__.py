@@ -1,0 +1,5 @@
+"""`python -m ssd`."""
+
+from ssd.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,5 @@
+"""The `ssd` command."""
+
+from ssd.cli.parser import main
+
+__all__ = ["main"]

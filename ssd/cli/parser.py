@@ -1,0 +1,205 @@
+"""The commands of `ssd` and their arguments. Each command is imported when it is called: help must be instant."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ssd import __version__
+from ssd.errors import SsdError
+
+_EPILOG = """examples:
+  ssd doctor                         what is configured, found and missing
+  ssd codes issue --count 3          three task codes, shown this once
+  ssd serve                          the service on SS_HOST:SS_PORT (127.0.0.1:8000)
+  ssd demo                           the whole journey on a bundled dataset
+
+Settings are environment variables (SS_…) or lines of a .env file; `ssd settings` lists them.
+
+exit codes: 0 done; 1 something is wrong with what was asked or found; 2 the command line or a setting is wrong,
+or the service cannot start."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ssd",
+        description="Stata service daemon: from a research question and a dataset to reproducible Stata results.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ssd {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_serve(commands)
+    _add_demo(commands)
+    _add_codes(commands)
+    _add_doctor(commands)
+    _add_library(commands)
+    _add_engine(commands)
+    _add_small(commands)
+    return parser
+
+
+Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+
+
+def _add(
+    commands: Commands[argparse.ArgumentParser], name: str, summary: str, details: str = ""
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=summary, description=summary, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def _add_serve(commands: Commands[argparse.ArgumentParser]) -> None:
+    serve = _add(
+        commands,
+        "serve",
+        "Run the service until it is told to stop (SIGTERM or Ctrl-C).",
+        "Prints its address on standard output when it is ready; logs are JSON lines on standard error.\n\n"
+        "examples:\n  ssd serve\n  SS_DATA_DIR=/srv/ssd ssd serve --port 0",
+    )
+    serve.add_argument("--host", help="address to listen on (SS_HOST)")
+    serve.add_argument("--port", type=int, help="port to listen on (SS_PORT); 0 takes a free one")
+
+
+def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
+    _add(
+        commands,
+        "demo",
+        "Walk the whole journey on a bundled dataset with a service of its own.",
+        "Starts a service on a free port in a temporary folder; exit code 0 only if every step was right.",
+    )
+
+
+def _add_codes(commands: Commands[argparse.ArgumentParser]) -> None:
+    codes = _add(
+        commands,
+        "codes",
+        "Issue, list and revoke task codes.",
+        "Works through the running service, or on the data folder itself when none runs.\n\n"
+        "examples:\n  ssd codes issue --count 20 --days 90 --tenant econ101\n"
+        "  ssd codes list --status used\n  ssd codes revoke code_0192…",
+    )
+    actions = codes.add_subparsers(dest="action", metavar="ACTION", required=True)
+    issue = _add(actions, "issue", "Make new codes and print them, this once.")
+    issue.add_argument("--count", type=int, default=1, help="how many (1 to 500; default 1)")
+    issue.add_argument("--days", type=int, default=30, help="days until they expire (1 to 3650; default 30)")
+    issue.add_argument("--tenant", default="default", help="tenant they belong to (default: default)")
+    listing = _add(actions, "list", "Show codes, newest first; never the codes themselves.")
+    listing.add_argument("--tenant", help="of this tenant only")
+    listing.add_argument("--status", choices=["unused", "used", "expired", "revoked"], help="with this status only")
+    listing.add_argument("--limit", type=int, default=50, help="at most this many (default 50)")
+    revoke = _add(actions, "revoke", "Make a code useless, and the tokens of its job with it.")
+    revoke.add_argument("code_id", help="as shown by `ssd codes list`")
+    for action in (issue, listing, revoke):
+        action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_doctor(commands: Commands[argparse.ArgumentParser]) -> None:
+    doctor = _add(
+        commands,
+        "doctor",
+        "Say what is configured, found and missing; exit code 1 if something is wrong.",
+        "examples:\n  ssd doctor\n  ssd doctor --json",
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_library(commands: Commands[argparse.ArgumentParser]) -> None:
+    library = _add(
+        commands,
+        "library",
+        "Look after the do-template library.",
+        "examples:\n  ssd library check\n  ssd library show panel.xtreg_fe",
+    )
+    actions = library.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build = _add(actions, "build", "Write the index files from the templates.")
+    check = _add(actions, "check", "Check every template; exit code 1 if one breaks a rule.")
+    coverage = _add(actions, "coverage", "Show which methods the templates cover.")
+    show = _add(actions, "show", "Show one template.")
+    show.add_argument("template_id")
+    for action in (build, check, coverage, show):
+        action.add_argument("--folder", help="library folder (SS_LIBRARY_DIR, else the one shipped with ssd)")
+
+
+def _add_engine(commands: Commands[argparse.ArgumentParser]) -> None:
+    engine = commands.add_parser(
+        "engine",
+        help="Run the embedded engine; arguments are passed on to it.",
+        add_help=False,
+    )
+    engine.add_argument("arguments", nargs=argparse.REMAINDER)
+
+
+def _add_small(commands: Commands[argparse.ArgumentParser]) -> None:
+    settings = _add(commands, "settings", "List every setting, its default and what it means.")
+    settings.add_argument("--json", action="store_true", help="print JSON")
+    errors = _add(commands, "errors", "Print the error catalogue as Markdown (docs/errors.md).")
+    errors.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. Errors of ours become one line on standard error."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return run(arguments)
+    except SsdError as error:
+        print(f"ssd: {error.code}: {error.message} {error.kind.hint}", file=sys.stderr)
+        return 2 if error.code in _CANNOT_START else 1
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; nothing is wrong.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+_CANNOT_START = frozenset(
+    {
+        "SETTINGS_INVALID",
+        "DATA_FOLDER_LOCKED",
+        "DATABASE_CORRUPT",
+        "DATABASE_TOO_NEW",
+        "LIBRARY_INVALID",
+        "PRODUCTION_GATE_VIOLATED",
+        "ADDRESS_UNAVAILABLE",
+    }
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Dispatch to the module of the command."""
+    match arguments.command:
+        case "serve":
+            from ssd.cli.serve import serve
+
+            return serve(host=arguments.host, port=arguments.port)
+        case "demo":
+            from ssd.cli.demo import demo
+
+            return demo()
+        case "codes":
+            from ssd.cli.codes import codes
+
+            return codes(arguments)
+        case "doctor":
+            from ssd.cli.doctor import doctor
+
+            return doctor(as_json=arguments.json)
+        case "library":
+            from ssd.cli.library import library
+
+            return library(arguments)
+        case "engine":
+            from ssd.cli.engine import engine
+
+            return engine(arguments.arguments)
+        case "settings":
+            from ssd.cli.reference import print_settings
+
+            return print_settings(as_json=arguments.json)
+        case _:
+            from ssd.cli.reference import print_errors
+
+            return print_errors(as_json=arguments.json)

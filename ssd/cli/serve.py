@@ -1,0 +1,92 @@
+"""`ssd serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+
+import msgspec
+import uvicorn
+from litestar import Litestar
+
+from ssd.app import begin_shutdown, build_app
+from ssd.errors import SsdError
+from ssd.ops.checks import require_production_rules
+from ssd.ops.logs import capture_standard_logging
+from ssd.settings import Settings, load_settings
+
+
+class Server(uvicorn.Server):
+    """Prints its address when it is ready, and tells the application before it waits for connections to end."""
+
+    def __init__(self, config: uvicorn.Config, app: Litestar, address: str) -> None:
+        super().__init__(config)
+        self._application = app
+        self._address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._address, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        begin_shutdown(self._application)
+        await super().shutdown(sockets)
+
+
+def serve(*, host: str | None = None, port: int | None = None) -> int:
+    """Run the service until SIGTERM or SIGINT. Raises SsdError when it cannot start."""
+    settings = load_settings()
+    if host is not None:
+        settings = msgspec.structs.replace(settings, host=host)
+    if port is not None:
+        settings = msgspec.structs.replace(settings, port=port)
+    require_production_rules(settings)
+    capture_standard_logging(settings.log_level)
+    listener = listen(settings)
+    with listener:
+        asyncio.run(_serve(settings, listener))
+    return 0
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The listening socket. Raises ADDRESS_UNAVAILABLE."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise SsdError("ADDRESS_UNAVAILABLE", f"Cannot listen on {settings.host}:{settings.port}: {error}.") from error
+
+
+def _address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    app = build_app(settings)
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        loop="asyncio",
+        http="httptools",
+        ws="none",
+        # The lifespan is entered here, not by uvicorn, which would hide why it failed.
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_grace_seconds)),
+    )
+    server = Server(config, app, _address_of(listener))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    # uvicorn raises the signal again when it is done; without handlers of ours that would end the process
+    # before the parts of the application are stopped.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    async with app.lifespan():
+        await server.serve([listener])
