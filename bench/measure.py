@@ -35,7 +35,8 @@ HEADER = "| what | ssd | against | ratio | target | |\n|---|---|---|---|---|---|
 def machine() -> str:
     """Cores, memory, Python, system: enough to judge whether two results may be compared."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {system}"
 
 
 def stamp() -> str:

@@ -16,6 +16,8 @@ from litestar.types import ControllerRouterHandler
 from ssd.access.rate_limit import RateLimit
 from ssd.access.service import TaskCodes
 from ssd.db.database import DATABASE_NAME, Database
+from ssd.inputs.routes import InputsController
+from ssd.inputs.service import Inputs
 from ssd.jobs.erase import finish_deletions
 from ssd.jobs.guard import provide_job
 from ssd.jobs.redeem import Redeeming
@@ -26,7 +28,7 @@ from ssd.ops.admin import Admin
 from ssd.ops.checks import database_probe, disk_probe, fixed_probe, production_rules, rule_probe
 from ssd.ops.envelope import Envelope
 from ssd.ops.health import Check, Health
-from ssd.ops.logs import configure
+from ssd.ops.logs import AccessLog, configure
 from ssd.ops.metrics import Metrics
 from ssd.ops.openapi import openapi_config
 from ssd.ops.ownership import DataFolder
@@ -42,6 +44,7 @@ _BODY_CAP: Final = 1024 * 1024
 ROUTES: Final[list[ControllerRouterHandler]] = [
     TaskCodesController,
     JobsController,
+    InputsController,
     TemplateController,
     HealthController,
     metrics_text,
@@ -62,6 +65,7 @@ class Services:
         self.redeem_limit: RateLimit
         self.redeeming: Redeeming
         self.jobs: Jobs
+        self.inputs: Inputs
         self.library: Library
 
     @asynccontextmanager
@@ -75,6 +79,7 @@ class Services:
             self.library = await anyio.to_thread.run_sync(Library.load, self.settings.library_dir)
             self._make_parts()
             await finish_deletions(self.jobs)
+            await self.inputs.sweep_all()
             await stack.enter_async_context(admin_socket.serving(self.settings.data_dir, Admin(self.task_codes)))
             self._register_checks()
             # What lives from here to the end need never be looked at by the collector again.
@@ -86,6 +91,7 @@ class Services:
     def _make_parts(self) -> None:
         settings, database = self.settings, self.database
         self.jobs = Jobs(database, settings.data_dir)
+        self.inputs = Inputs(database, self.jobs, settings)
         self.task_codes = TaskCodes(database)
         self.redeem_limit = RateLimit(settings.redeem_rate_per_minute)
         self.redeeming = Redeeming(database, token_ttl_days=settings.token_ttl_days)
@@ -115,6 +121,7 @@ _PROVIDED: Final[dict[str, type[Any]]] = {
     "redeem_limit": RateLimit,
     "redeeming": Redeeming,
     "jobs": Jobs,
+    "inputs": Inputs,
     "library": Library,
 }
 """Attributes of `Services` that handlers may ask for by name."""
@@ -134,6 +141,7 @@ def build_app(settings: Settings) -> Litestar:
     Its lifespan raises DATA_FOLDER_LOCKED, DATABASE_CORRUPT, DATABASE_TOO_NEW or LIBRARY_INVALID.
     """
     services = Services(settings)
+    access_log = AccessLog(settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -142,6 +150,7 @@ def build_app(settings: Settings) -> Litestar:
             structlog.get_logger().info("SS_SERVER_STARTED", env=settings.env)
             yield
             begin_shutdown(app)
+        access_log.flush()
         structlog.get_logger().info("SS_SERVER_STOPPED")
 
     app = Litestar(
@@ -156,7 +165,7 @@ def build_app(settings: Settings) -> Litestar:
         debug=False,
     )
     app.state.services = services
-    app.state.envelope = Envelope(app.asgi_handler, services.metrics)
+    app.state.envelope = Envelope(app.asgi_handler, services.metrics, access_log)
     app.asgi_handler = app.state.envelope
     return app
 

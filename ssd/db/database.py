@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiosqlite
 
@@ -17,6 +17,7 @@ from ssd.errors import SsdError
 T = TypeVar("T")
 Row = sqlite3.Row
 DATABASE_NAME = "ssd.sqlite3"
+_KEPT = 4096
 Parameters = Sequence[Any] | dict[str, Any]
 
 
@@ -41,6 +42,8 @@ class Database:
         self.writer = writer
         self._readers = readers
         self._turn = itertools.cycle(readers)
+        self._remembered: dict[tuple[str, str], Any] = {}
+        self._remembered_at = 0
 
     @classmethod
     async def open(cls, path: Path, *, readers: int = 2) -> Database:
@@ -51,7 +54,7 @@ class Database:
             migrate(connection)
         except sqlite3.DatabaseError as error:
             raise SsdError("DATABASE_CORRUPT", f"{path.name} cannot be opened: {error}.") from error
-        path.chmod(0o600)
+        path.chmod(0o600)  # noqa: ASYNC240 - at start-up, before anything is served
         writer = Writer(connection)
         pool = []
         for _ in range(readers):
@@ -76,6 +79,24 @@ class Database:
         """The first row of a query, or None."""
         rows = await self.all(sql, parameters)
         return rows[0] if rows else None
+
+    async def remembered(self, sql: str, key: str, derive: Callable[[Row | None], T]) -> T:
+        """What `derive` makes of the first row of `sql` for `key`; kept until something is committed.
+
+        For what many clients ask again and again (a job that is polled). What was committed before the
+        call is always seen, because the writer counts a commit before it tells its callers.
+        """
+        commits = self.writer.groups
+        if commits != self._remembered_at:
+            self._remembered.clear()
+            self._remembered_at = commits
+        known = self._remembered.get((sql, key))
+        if known is not None:
+            return cast("T", known)
+        derived = derive(await self.one(sql, (key,)))
+        if commits == self._remembered_at and len(self._remembered) < _KEPT:
+            self._remembered[sql, key] = derived
+        return derived
 
     async def close(self) -> None:
         for reader in self._readers:

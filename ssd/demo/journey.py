@@ -118,7 +118,9 @@ class Journey:
         found: list[Json] = []
         cursor: str | None = None
         while True:
-            page = self._job("GET", "/artifacts", params={**query, "limit": 200, **({"cursor": cursor} if cursor else {})})
+            page = self._job(
+                "GET", "/artifacts", params={**query, "limit": 200, **({"cursor": cursor} if cursor else {})}
+            )
             found.extend(page["artifacts"])
             cursor = page["next_cursor"]
             if cursor is None:

@@ -7,13 +7,16 @@ import hashlib
 import io
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from ssd.demo.journey import Json, Journey
+from ssd.demo.journey import Journey, Json
 from ssd.demo.server import LocalServer
+
+Say = Callable[[str], None]
 
 EXAMPLE: Final = "regression/ols/example"
 REQUIREMENT: Final = "What is the effect of educ on lwage, controlling for exper and tenure?"
@@ -49,7 +52,7 @@ PUBLISHED: Final = (
 )
 
 
-def walk(data: Path, keep: Path | None, say: Any = print) -> bool:
+def walk(data: Path, keep: Path | None, say: Say = print) -> bool:
     """The demo; True only if every step and every number is right."""
     with tempfile.TemporaryDirectory(prefix="ssd-demo-") as temporary:
         folder = keep or Path(temporary)
@@ -58,7 +61,7 @@ def walk(data: Path, keep: Path | None, say: Any = print) -> bool:
             return _walk(server, journey, data, folder, say)
 
 
-def _walk(server: LocalServer, journey: Journey, data: Path, folder: Path, say: Any) -> bool:
+def _walk(server: LocalServer, journey: Journey, data: Path, folder: Path, say: Say) -> bool:
     code = server.issue_code()
     redeemed = journey.redeem(code, REQUIREMENT)
     say(f"redeem      task code → {redeemed['job_id']}")
@@ -82,7 +85,7 @@ def _walk(server: LocalServer, journey: Journey, data: Path, folder: Path, say: 
     return _show_results(journey, folder, say)
 
 
-def _teller(say: Any) -> Any:
+def _teller(say: Say) -> Callable[[Json], None]:
     seen: list[str] = []
 
     def tell(job: Json) -> None:
@@ -95,7 +98,7 @@ def _teller(say: Any) -> Any:
     return tell
 
 
-def _show_results(journey: Journey, folder: Path, say: Any) -> bool:
+def _show_results(journey: Journey, folder: Path, say: Say) -> bool:
     artifacts = journey.artifacts()
     files: dict[str, bytes] = {}
     target = folder / "artifacts"
@@ -129,10 +132,12 @@ def _rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
 
 
-def _print_table(rows: list[dict[str, str]], facts: dict[str, float], say: Any) -> None:
+def _print_table(rows: list[dict[str, str]], facts: dict[str, float], say: Say) -> None:
     say(f"{'term':<12} {'estimate':>11} {'std. error':>11} {'t':>8} {'p':>7}   {'95 % interval':>23}")
     for row in rows:
-        numbers = {key: float(row[key]) for key in ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")}
+        numbers = {
+            key: float(row[key]) for key in ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
+        }
         say(
             f"{row['term']:<12} {numbers['estimate']:>11.6f} {numbers['std_error']:>11.6f} {numbers['statistic']:>8.2f}"
             f" {numbers['p_value']:>7.4f}   {numbers['conf_low']:>11.6f} {numbers['conf_high']:>11.6f}"
@@ -141,10 +146,14 @@ def _print_table(rows: list[dict[str, str]], facts: dict[str, float], say: Any) 
     say("")
 
 
-def _compare(coefficients: dict[str, dict[str, str]], facts: dict[str, float], say: Any) -> bool:
+def _compare(coefficients: dict[str, dict[str, str]], facts: dict[str, float], say: Say) -> bool:
     wrong = []
     for item in PUBLISHED:
-        found = facts.get(item.term) if item.column == "value" else float(coefficients.get(item.term, {}).get(item.column, "nan"))
+        found = (
+            facts.get(item.term)
+            if item.column == "value"
+            else float(coefficients.get(item.term, {}).get(item.column, "nan"))
+        )
         if found is None or not item.holds(found):
             wrong.append(f"{item.term} {item.column}: published {item.value}, found {found}")
     for line in wrong:

@@ -9,11 +9,11 @@ import msgspec
 
 from ssd.inputs.models import ColumnProfile
 
-Design = Literal[
+DESIGNS: Final[tuple[str, ...]] = (
     "descriptive", "correlation", "test", "ols", "panel", "iv", "did", "discrete", "count",
     "rdd", "matching", "survival", "timeseries", "multivariate", "spatial", "bayesian", "ml", "power", "text", "finance",
-]  # fmt: skip
-DESIGNS: Final[tuple[str, ...]] = Design.__args__  # type: ignore[attr-defined]
+)  # fmt: skip
+"""Kinds of analysis; those of the second row are recognized by name only."""
 
 OutcomeKind = Literal["binary", "count", "continuous", "categorical", "string"]
 
@@ -110,6 +110,10 @@ _COUNT_COLUMN: Final = re.compile(
 )
 
 
+_MOST_COUNTS: Final = 100
+"""Distinct values up to which a whole number is taken for a count of events; hours worked have hundreds."""
+
+
 def without_negations(text: str) -> str:
     """The text with refused methods blanked out, every other character at its old place."""
     return _NEGATED.sub(lambda match: " " * len(match.group()), text)
@@ -156,7 +160,7 @@ def outcome_kind(column: ColumnProfile | None, text: str = "") -> OutcomeKind:
         return "binary"
     if column.inferred_type == "integer" and isinstance(column.min, int | float) and column.min >= 0:
         named = _COUNT_COLUMN.search(column.label) or _COUNT_COLUMN.search(column.stata_name)
-        if (named or _COUNT_WORDS.search(text)) and column.min == 0 and column.n_unique > 2:
+        if (named or _COUNT_WORDS.search(text)) and column.min == 0 and 2 < column.n_unique <= _MOST_COUNTS:
             return "count"
     if column.value_labels and 2 < column.n_unique <= 10:
         return "categorical"

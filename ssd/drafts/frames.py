@@ -15,10 +15,10 @@ _END: Final = r"(?=\s*(?:[.;?!\n]|$|[,:]?\s*\b(?:{stops})\b))"
 _STOPS: Final = (
     r"controlling|control(?:s|led)?\s+for|with\s+controls|adjust(?:ing|ed)|hold(?:ing)?|conditional|conditioning|"
     r"accounting|net\s+of|using|use|uses|with|without|via|through|by\s+means|instrument(?:ed|ing|s|al)?|cluster(?:ed|ing|s)?|"
-    r"standard\s+errors|weight(?:ed|ing)|fixed[- ]effects|in\s+an?|in\s+the|in\s+our|for\s+the|for\s+all|as\s+(?:the|an?)|"
+    r"standard\s+errors|weight(?:ed|ing)|fixed[- ]effects|in\s+an?|in\s+(?:the|our|these)\s+(?:data|sample|period|united|us\b|u\.s\.|panel)|for\s+the|for\s+all|as\s+(?:the|an?)|"
     r"as\s+(?:instruments?|controls?|covariates|weights?)|while|whether|where|when|among|including|include|given|"
-    r"and\s+(?:whether|how|then|also|cluster|control|include|use|add|report|account|adjust|weight|instrument|compare|absorb)|"
-    r"before\s+and|based\s+on|from|during|if|that|because|since|i\s+want|we\s+want|differ\w*|over\s+time|please|"
+    r"and\s+(?:whether|how|then|also|cluster|control|include|use|add|report|account|adjust|weight\s+by|weight\s+the|instrument|compare|absorb)|"
+    r"before\s+and|based\s+on|from|during|if|because|since|i\s+want|we\s+want|differ\w*|over\s+time|please|"
     r"is\s+(?:the|an?)|are\s+(?:the|an?)"
 )
 _STOP: Final = _END.format(stops=_STOPS)
@@ -81,11 +81,11 @@ ENGLISH: Final[tuple[re.Pattern[str], ...]] = tuple(
             r"\b(?:using|use|with)\s+(?P<w>[^.;]+?)\s+as\s+(?:the\s+|an?\s+)?(?:\w+\s+)?weights?\b",
             rf"\bweights?\s*(?:are|is|:|=)\s*(?P<w>.+?){_STOP}",
             # difference-in-differences
-            r"\btreat(?:ed|ment)\s+(?:group|units?|variable|indicator|dummy|status)?\s*(?:is|are|=|:|given\s+by|identified\s+by|"
-            rf"marked\s+by|indicated\s+by)\s*(?P<g>.+?)(?=\s+and\b|,|{_STOP[3:-1]})",
+            r"\btreat(?:ed|ment)\s+(?:group|units?|variable|indicator|dummy|status)\s*(?:is|are|=|:|given\s+by|identified\s+by|"
+            rf"marked\s+by|indicated\s+by)?\s*(?P<g>.+?)(?=\s+and\b|,|{_STOP[3:-1]})",
             r"\b(?P<g_left>[^.;,]+?)\s+(?:is|as|marks|indicates|identifies|denotes|=)\s+(?:the\s+)?treat(?:ed|ment)\s+(?:group|units?|"
             r"indicator|dummy|areas?|states?|homes?|houses?)",
-            r"\b(?:post|after)[\s-]*(?:treatment|policy)?[\s-]*(?:period|variable|indicator|dummy)\s*(?:is|are|=|:|given\s+by)\s*"
+            r"\b(?:post|after)[\s-]*(?:treatment|policy)?[\s-]*(?:period|variable|indicator|dummy)\s*(?:is|are|=|:|given\s+by)?\s*"
             rf"(?P<p>.+?){_STOP}",
             r"\b(?P<p_left>[^.;,]+?)\s+(?:is|as|marks|indicates|identifies|denotes|=)\s+(?:the\s+)?(?:post|after|period\s+after|"
             r"treatment\s+period|policy\s+period|second\s+period|later\s+period)",
@@ -188,7 +188,7 @@ CHINESE: Final[tuple[re.Pattern[str], ...]] = tuple(
             rf"(?<!被)(?:核心)?(?:解释变量|自变量)(?:为|是|选用|采用|包括|：|:)(?P<x>{_ZH_SLOT})(?=[，。；]|$)",
             r"(?:以|把|将)(?P<x>[^，。；,]+?)(?:作为|为)(?:核心)?(?<!被)(?:解释变量|自变量)",
             # regressions come before "T 对 Y": their order is the other way round
-            rf"(?:将|把|用|以)?(?P<y>[^，。；,]+?)对(?P<x>{_ZH_SLOT})(?:的|做|进行|作|一起)*(?:\S{{0,8}}?)?回归",
+            rf"(?:将|把|用|以)?(?P<y>[^，。；,]+?)对(?P<x>{_ZH_SLOT})(?:的|做|进行|作|一起|线性|多元|一元|面板|OLS|ols)*回归",
             # effects
             r"(?P<t_left>[^，。；]+?)对(?:于)?(?P<y>[^，。；,]+?)的?(?:因果|显著|净|平均|处理|边际)*(?:影响|作用|效应|效果|冲击|贡献|回报)",
             rf"(?P<y_left>[^，。；,]+?)(?:是否|如何|怎样)?(?:受到?|由)(?P<x>{_ZH_SLOT})(?:的)?(?:影响|决定)",

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from ssd.drafts.concepts import CONCEPTS, LESS_SPECIFIC
+from ssd.drafts.concepts import CONCEPTS, LESS_SPECIFIC, PERSON_GROUPS
 from ssd.drafts.language import CJK, has_han
 from ssd.inputs.models import ColumnProfile, DatasetProfile
 
@@ -30,7 +30,7 @@ NOT_COLUMNS: Final = frozenset(
 """Words of ordinary sentences: they name a column only when the column is called exactly so and is written like a name."""
 
 _GENERIC_ENDINGS: Final = ("水平", "程度", "强度", "力度", "指数", "状况", "情况", "变量", "数量")
-_STOP_IN_LABELS: Final = NOT_COLUMNS | frozenset("years year 1 0 if yes code id indicator dummy".split())
+_STOP_IN_LABELS: Final = NOT_COLUMNS | PERSON_GROUPS | frozenset("years year 1 0 if yes code id indicator dummy".split())
 
 
 class Mention(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class Lexicon:
         for mention in found:
             if all(mention.end <= other.start or mention.start >= other.end for other in taken):
                 taken.append(mention)
-        return sorted(taken, key=lambda m: m.start)
+        return _without_paraphrased(text, sorted(taken, key=lambda m: m.start))
 
     def columns_for(self, phrase: str) -> tuple[tuple[str, ...], float]:
         """The columns a phrase names best, and how surely (0 to 1); none when it names no column."""
@@ -124,6 +124,16 @@ class Lexicon:
                 for name in columns:
                     score = SYNONYM - (0.1 if word in LESS_SPECIFIC else 0.0)
                     self._by_phrase[form].setdefault(name, score)
+
+
+def _without_paraphrased(text: str, mentions: list[Mention]) -> list[Mention]:
+    """In "house prices (lprice)" the name in parentheses says which column is meant."""
+    kept: list[Mention] = []
+    for mention in mentions:
+        if kept and mention.score >= NORMALIZED and text[kept[-1].end : mention.start].strip() in {"(", "（"}:
+            kept.pop()
+        kept.append(mention)
+    return kept
 
 
 def normalize(phrase: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -121,3 +121,50 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     draft_source: Literal["llm", "rule"] = "rule"
     language: Literal["en", "zh"] = "en"
     warnings: list[str] = []
+
+
+class DraftPreview(Draft, frozen=True, kw_only=True):
+    """The draft as the wire shows it."""
+
+    job_id: str
+    status: Literal["ready"] = "ready"
+
+
+class PendingInputs(msgspec.Struct, frozen=True):
+    """There is nothing to draft yet."""
+
+    status: Literal["pending"] = "pending"
+    message: Literal["pending_inputs_upload"] = "pending_inputs_upload"
+    retry_after_seconds: int = 5
+
+
+class DraftRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    requirement: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
+    """A new requirement; absent or null keeps the one the job has."""
+
+
+class PatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    field_updates: dict[str, Any]
+
+
+class Patched(msgspec.Struct, frozen=True):
+    """The answer to a patch."""
+
+    patched_fields: list[str]
+    remaining_unknowns_count: int
+    open_unknowns: list[Unknown]
+    draft_preview: DraftPreview
+    status: Literal["patched"] = "patched"
+
+
+class StoredDraft(msgspec.Struct, frozen=True):
+    """A row of the drafts table."""
+
+    job_id: str
+    draft_id: str
+    requirement_fingerprint: str
+    inputs_fingerprint: str
+    body: Draft
+    edits: dict[str, Any]
+    created_at: str
+    updated_at: str

@@ -178,12 +178,14 @@ class RoleReader:
         if named:
             return named[0]
         fitting = [name for name in names if is_grouping(self._columns[name], self.profile.row_count)]
-        return (fitting or names or [None])[0]
+        return next(iter(fitting or names), None)
 
     def _comparison(self, outcome: str | None, group: str | None) -> tuple[str | None, str | None]:
         """Outcome and group of a comparison: what no frame told is told by the kinds of the columns mentioned."""
         names = list(dict.fromkeys(m.column for m in self.mentions if m.column))
         grouping = [n for n in names if is_grouping(self._columns[n], self.profile.row_count)]
+        if group is not None and group not in grouping and outcome in grouping:
+            outcome, group = group, outcome
         if group is None:
             people = [m.column for m in self.mentions if m.text.lower() in PERSON_GROUPS and m.column in grouping]
             group = next((n for n in (*people, *grouping) if n != outcome), None)
@@ -195,7 +197,8 @@ class RoleReader:
     def _fixed_effects(self) -> list[str]:
         found = []
         for slot in (slot for slot in self.slots if slot.role == "fixed_effects"):
-            named = [m.column for m in slot.mentions if m.column and self._names_units(m)]
+            end = slot.start + len(slot.text)
+            named = [m.column for m in slot.mentions if m.column and self._names_units(m, beside=end - m.end <= 1)]
             found += named
             tail = slot.text[-40:]
             if self.panel and not any(name == self.panel.entity for name in named) and _GENERIC_ENTITY.search(tail):
@@ -208,15 +211,18 @@ class RoleReader:
             found += [self.panel.entity, self.panel.time]
         return list(dict.fromkeys(found))
 
-    def _names_units(self, mention: Mention) -> bool:
-        """Whether fixed effects of this column make sense: units, periods and classes, not measurements."""
+    def _names_units(self, mention: Mention, *, beside: bool) -> bool:
+        """Whether fixed effects of this column make sense: units, periods and classes, not measurements.
+
+        A column `beside` the words "fixed effects" is believed when it holds whole numbers.
+        """
         column = self._columns[mention.columns[0]]
         if self.panel and column.stata_name in (self.panel.entity, self.panel.time):
             return True
         if column.inferred_type in {"string", "datetime"} or (column.value_labels and column.n_unique > 2):
             return True
         named = _GENERIC_ENTITY.search(mention.text) or _GENERIC_TIME.search(mention.text)
-        return column.inferred_type == "integer" and (bool(named) or bool(_TIME_NAME.search(column.stata_name)))
+        return column.inferred_type == "integer" and (beside or bool(named) or bool(_TIME_NAME.search(column.stata_name)))
 
     def _panel_side(self, role: str) -> str | None:
         if self.panel is None:

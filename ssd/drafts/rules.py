@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ssd.drafts.design import Design, explicit_design, implied_design, outcome_kind, regression_for, without_negations
+from ssd.drafts.design import OutcomeKind, explicit_design, implied_design, outcome_kind, regression_for, without_negations
 from ssd.drafts.goals import suggested_goal
 from ssd.drafts.language import Language, language_of
 from ssd.drafts.mentions import Lexicon
@@ -54,7 +54,7 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
     hints: list[str] = [f"read “{words}” as {name}" for words, name in found.guessed_spelling]
     kind = outcome_kind(profile.column(found.outcome) if found.outcome else None, text)
     if cue is not None and cue.design is not None:
-        design, words, clear = _refined(cue.design, kind), cue.words, True
+        design, words, clear = _possible(cue.design, found), cue.words, True
     elif found.instruments:
         design, words, clear = "iv", "instrument", True
     elif implied is not None:
@@ -78,28 +78,25 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
     )
 
 
-def _from_words(name: str | None, found: Found, kind: str, profile: DatasetProfile) -> Design:
+def _from_words(name: str | None, found: Found, kind: OutcomeKind, profile: DatasetProfile) -> str:
     """The design where ordinary words, not a method's name, tell what is wanted."""
     if name == "descriptive":
         return "descriptive"
     if name == "test":
-        return "test" if found.group or not found.treatment else _regression(kind)
+        return "test" if found.group or not found.treatment else regression_for(kind)
     if name == "correlation":
-        return "correlation" if not found.controls else _regression(kind)
+        return "correlation" if not found.controls else regression_for(kind)
     if name == "association":
         wants_model = bool(found.controls or found.fixed_effects or found.cluster)
         return _from_words(None, found, kind, profile) if wants_model or kind in {"binary", "count"} else "correlation"
     if profile.panel_guesses and kind == "continuous" and _varies_within(found.treatment, profile):
         return "panel"
-    return _regression(kind)
+    return regression_for(kind)
 
 
-def _regression(kind: str) -> Design:
-    return regression_for(kind)  # type: ignore[return-value]
-
-
-def _refined(design: str, kind: str) -> str:
-    return "count" if design == "panel" and kind == "never" else design
+def _possible(design: str, found: Found) -> str:
+    """Fixed effects of a class (industry, say) in data without repeated units are indicators of a regression."""
+    return "ols" if design == "panel" and found.fixed_effects and found.entity is None else design
 
 
 def _varies_within(treatment: str | None, profile: DatasetProfile) -> bool:

@@ -13,7 +13,7 @@ from typing import Final, TextIO
 
 from ssd.engine import NAME, VERSION
 from ssd.engine.errors import StataError
-from ssd.engine.lang.calls import Call, ExitSession
+from ssd.engine.lang.calls import ExitSession
 from ssd.engine.lang.quoting import split_words
 from ssd.engine.lang.settings import default_settings
 from ssd.engine.output.log import Log
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     batch = strict = False
-    while words and words[0].startswith("-") or words[:1] == ["/e"] or words[:1] == ["/b"]:
+    while (words and words[0].startswith("-")) or words[:1] == ["/e"] or words[:1] == ["/b"]:
         flag = words.pop(0)
         if flag in ("-b", "-e", "/b", "/e"):
             batch = True
@@ -132,14 +132,14 @@ def _run(session: Session, path: Path, arguments: str) -> Outcome:
         session.interpreter.run_file(session.folder / path, arguments, split_words(arguments), echoed=True)
     except StataError as error:
         if not error.reported:
-            session.log.error(error.message)
-            session.log.error(f"r({error.rc});")
+            session.log.error_line(error.message)
+            session.log.error_line(f"r({error.rc});")
         return Outcome(error.rc, error.message, session.error_position)
     except ExitSession as leaving:
         return Outcome(leaving.rc, "", None)
     except KeyboardInterrupt:
-        session.log.error("--Break--")
-        session.log.error("r(1);")
+        session.log.error_line("--Break--")
+        session.log.error_line("r(1);")
         return Outcome(1, "--Break--", session.error_position)
     return Outcome(0, "", None)
 

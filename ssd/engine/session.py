@@ -117,7 +117,9 @@ class Session:
             raise StataError(401, "may not use noninteger frequency weights")
         return array
 
-    def expand_varlist(self, text: str, *, new: bool = False, fv: bool = False, ts: bool = False) -> list[str]:
+    def expand_varlist(
+        self, text: str, *, new: bool = False, fv: bool = False, ts: bool = False
+    ) -> list[str]:
         """Names of a varlist with wildcards, ranges (a-b), `_all` and abbreviations. Raises r(111)."""
         from ssd.engine.lang import varlist
 
@@ -159,7 +161,9 @@ class Session:
         """A file to write. Raises r(603) when it lies outside the folder the run started in."""
         path = self.path(name)
         if not self.may_write(path):
-            raise StataError(603, f"file {name} could not be opened\nfiles are written only below the working folder")
+            raise StataError(
+                603, f"file {name} could not be opened\nfiles are written only below the working folder"
+            )
         return path
 
     def may_write(self, path: Path) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 MAX_NAME: Final = 32
@@ -19,8 +19,10 @@ MAX_LABEL: Final = 80
 """Longest variable label, in characters (Stata limits)."""
 
 _RESERVED: Final = frozenset(
-    ["_all", "_b", "byte", "_coef", "_cons", "double", "float", "if", "in", "int", "long", "_n", "_N", "_pi"]
-    + ["_pred", "_rc", "_skip", "strL", "using", "with", "_se", "_r"]
+    (
+        *("_all", "_b", "_coef", "_cons", "_n", "_N", "_pi", "_pred", "_r", "_rc", "_se", "_skip"),
+        *("byte", "double", "float", "if", "in", "int", "long", "strL", "using", "with"),
+    )
 )
 _STR_TYPE: Final = re.compile(r"str[0-9]+")
 _MACRO_START: Final = re.compile(r"\$(?=[A-Za-z_{`$])")
@@ -95,8 +97,3 @@ def variable_label(header: str) -> str:
     line = " ".join(header.split())
     inert = _MACRO_START.sub("\uff04", line.replace("`", "\u2018"))
     return inert[:MAX_LABEL]
-
-
-def renamed(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """`header → name` for the headers that could not stay as they were."""
-    return [f"{header or '(empty)'} → {name}" for header, name in pairs if header != name]

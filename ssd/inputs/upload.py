@@ -246,7 +246,8 @@ def _name_of(segment: MultipartSegment) -> str | None:
     quoted = _QUOTED_NAME.search(disposition)
     if quoted and "\\" in quoted[1].replace('\\"', ""):
         return quoted[1]
-    return segment.filename
+    name: str | None = segment.filename
+    return name
 
 
 def _invalid(field: str, message: str) -> SsdError:

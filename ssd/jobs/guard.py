@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from litestar.types import Scope
 
 from ssd.access import tokens
+from ssd.access.models import StoredToken
 from ssd.access.tenants import tenant_of
 from ssd.errors import SsdError
 from ssd.jobs import store
@@ -22,6 +23,18 @@ from ssd.jobs.service import Jobs
 SELECT_GUARDED: Final = f"""
     SELECT {store.COLUMNS}, {tokens.STORED_AS_JSON} AS tokens
     FROM jobs WHERE job_id = ? AND deleted_at IS NULL"""  # noqa: S608
+
+
+class Guarded(msgspec.Struct, frozen=True):
+    """What decides about a caller: the tenant and the tokens of a job."""
+
+    tenant_id: str
+    tokens: list[StoredToken]
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> Guarded:
+        """From a row with the columns `tenant_id` and `tokens`."""
+        return cls(row["tenant_id"], tokens.stored_of(row["tokens"]))
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -35,24 +48,25 @@ class Caller(msgspec.Struct, frozen=True):
         """Raises TENANT_ID_UNSAFE, AUTH_BEARER_TOKEN_MISSING or AUTH_BEARER_TOKEN_INVALID."""
         return cls(tenant_of(scope), tokens.presented_in(scope))
 
-    def admit(self, job_id: str, row: sqlite3.Row | None) -> sqlite3.Row:
-        """The row of the job (with its `tokens` column) if the caller may have it.
+    def require_access(self, job_id: str, guarded: Guarded | None) -> None:
+        """Return if the caller may have the job.
 
-        Raises JOB_NOT_FOUND when there is no row, AUTH_TOKEN_FORBIDDEN for a token of another job or
+        Raises JOB_NOT_FOUND when there is none, AUTH_TOKEN_FORBIDDEN for a token of another job or
         tenant, AUTH_TOKEN_INVALID or AUTH_TOKEN_EXPIRED.
         """
-        if row is None:
+        if guarded is None:
             raise SsdError("JOB_NOT_FOUND")
         if self.token.job_id != job_id:
             raise SsdError("AUTH_TOKEN_FORBIDDEN")
-        tokens.check(self.token, tokens.stored_of(row["tokens"]))
-        if row["tenant_id"] != self.tenant_id:
+        tokens.check(self.token, guarded.tokens)
+        if guarded.tenant_id != self.tenant_id:
             raise SsdError("AUTH_TOKEN_FORBIDDEN")
-        return row
 
 
 async def provide_job(job_id: FromPath[str], request: Request[Any, Any, Any], jobs: NamedDependency[Jobs]) -> Job:
-    """The job of a `/v1/jobs/{job_id}/…` route, for callers with a token of it. See `Caller.admit`."""
+    """The job of a `/v1/jobs/{job_id}/…` route, for callers with a token of it. See `Caller.require_access`."""
     caller = Caller.of(request.scope)
-    row = caller.admit(job_id, await jobs.database.one(SELECT_GUARDED, (job_id,)))
+    row = await jobs.database.one(SELECT_GUARDED, (job_id,))
+    caller.require_access(job_id, None if row is None else Guarded.of(row))
+    assert row is not None
     return store.job_of(row)

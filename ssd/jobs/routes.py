@@ -7,8 +7,9 @@ import sqlite3
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Controller, Request, delete, get, post
+from litestar import Controller, MediaType, Request, Response, delete, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
 
@@ -19,8 +20,8 @@ from ssd.jobs import erase, events
 from ssd.jobs.guard import Caller
 from ssd.jobs.models import EDITABLE, Job, JobStatus
 from ssd.jobs.redeem import Redeemed, Redeeming
-from ssd.jobs.service import ENDED, Jobs
-from ssd.jobs.view import SELECT_VIEW, JobView, view_of
+from ssd.jobs.service import Jobs
+from ssd.jobs.view import JobView, StoredView, read_view
 
 _COMMENT_SECONDS: Final = 15.0
 _SMALL_BODY: Final = 256 * 1024
@@ -60,7 +61,7 @@ class JobsController(Controller):
     path = "/v1/jobs/{job_id:str}"
     tags = ("jobs",)
 
-    @get("/", summary="The job", sync_to_thread=None)
+    @get("/", summary="The job", responses={200: ResponseSpec(JobView, generate_examples=False)})
     async def read(
         self,
         job_id: FromPath[str],
@@ -74,20 +75,20 @@ class JobsController(Controller):
             int | None,
             QueryParameter(ge=0, description="With wait: answer at once if the job's version is another one."),
         ] = None,
-    ) -> JobView:
+    ) -> Response[bytes]:
         """Status, progress, error, counts and the latest run. With `wait` it answers when something changes."""
         caller = Caller.of(request.scope)
         if not wait:
-            return view_of(caller.admit(job_id, await jobs.database.one(SELECT_VIEW, (job_id,))))
+            return _json(await read_view(jobs.database, job_id, caller))
         with jobs.feed.watching(job_id) as changed:
-            view = view_of(caller.admit(job_id, await jobs.database.one(SELECT_VIEW, (job_id,))))
-            if view.status in ENDED or (version is not None and view.version != version):
-                return view
+            stored = await read_view(jobs.database, job_id, caller)
+            if stored.ended or (version is not None and stored.version != version) or jobs.is_stopping():
+                return _json(stored)
             try:
                 await asyncio.wait_for(changed.wait(), wait)
             except TimeoutError:
-                return view
-            return view_of(caller.admit(job_id, await jobs.database.one(SELECT_VIEW, (job_id,))))
+                return _json(stored)
+            return _json(await read_view(jobs.database, job_id, caller))
 
     @get("/events", summary="The job's feed as server-sent events", media_type="text/event-stream")
     async def follow(
@@ -122,3 +123,7 @@ class JobsController(Controller):
     async def remove(self, job: NamedDependency[Job], jobs: NamedDependency[Jobs]) -> None:
         """Removes inputs, runs and artifacts; the code becomes useless."""
         await erase.delete(jobs, job.job_id)
+
+
+def _json(stored: StoredView) -> Response[bytes]:
+    return Response(stored.body, media_type=MediaType.JSON)

@@ -34,6 +34,9 @@ FILL_REQUIREMENT: Final = """
     UPDATE jobs SET requirement = :requirement, version = version + 1, updated_at = :now
     WHERE job_id = :job_id AND requirement = '' AND status IN ('created', 'draft_ready')"""
 
+SET_REQUIREMENT: Final = """
+    UPDATE jobs SET requirement = :requirement, version = version + 1, updated_at = :now WHERE job_id = :job_id"""
+
 APPEND_EVENT: Final = "INSERT INTO job_events (job_id, at, kind, data) VALUES (?, ?, ?, ?)"
 
 EVENTS_AFTER: Final = """
@@ -115,6 +118,11 @@ def set_progress(connection: sqlite3.Connection, job_id: str, progress: Progress
 def fill_requirement(connection: sqlite3.Connection, job_id: str, requirement: str) -> None:
     """Set the requirement of a job that has none and is still open to change."""
     connection.execute(FILL_REQUIREMENT, {"job_id": job_id, "requirement": requirement, "now": now_iso()})
+
+
+def set_requirement(connection: sqlite3.Connection, job_id: str, requirement: str) -> None:
+    """Replace the requirement; the caller has checked that the job may be edited."""
+    connection.execute(SET_REQUIREMENT, {"job_id": job_id, "requirement": requirement, "now": now_iso()})
 
 
 def append_event(connection: sqlite3.Connection, job_id: str, kind: str, data: dict[str, Any]) -> int:

@@ -8,8 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from ssd.access import tokens
+from ssd.db.database import Database
 from ssd.jobs import store
+from ssd.jobs.guard import Caller, Guarded
 from ssd.jobs.models import JobError, JobStatus, Progress
+from ssd.jobs.service import ENDED
 
 
 class Timestamps(msgspec.Struct, frozen=True):
@@ -83,9 +86,36 @@ SELECT_VIEW: Final = f"""
         ) END AS queue_position
     FROM jobs WHERE jobs.job_id = ? AND jobs.deleted_at IS NULL"""  # noqa: S608
 
+_ENCODER: Final = msgspec.json.Encoder()
 _DRAFT: Final = msgspec.json.Decoder(tuple[str, int])
 _COUNTS: Final = msgspec.json.Decoder(dict[str, int])
 _RUN: Final = msgspec.json.Decoder(RunSummary)
+
+
+class StoredView(msgspec.Struct, frozen=True):
+    """A job's view ready to be sent, and what decides who may have it."""
+
+    guarded: Guarded | None
+    """None: there is no such job."""
+    ended: bool
+    version: int
+    body: bytes
+    """The JobView as JSON."""
+
+    @classmethod
+    def of(cls, row: sqlite3.Row | None) -> StoredView:
+        """From a row of `SELECT_VIEW`."""
+        if row is None:
+            return cls(None, ended=True, version=0, body=b"")
+        view = view_of(row)
+        return cls(Guarded.of(row), view.status in ENDED, view.version, _ENCODER.encode(view))
+
+
+async def read_view(database: Database, job_id: str, caller: Caller) -> StoredView:
+    """The view of a job as it is now, if the caller may have it. See `Caller.require_access`."""
+    stored = await database.remembered(SELECT_VIEW, job_id, StoredView.of)
+    caller.require_access(job_id, stored.guarded)
+    return stored
 
 
 def view_of(row: sqlite3.Row) -> JobView:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import time
 from typing import Any, Final
 
 import msgspec
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from ssd.ops.logs import AccessLog
 from ssd.ops.metrics import Metrics
 from ssd.ops.problem import PROBLEM_MEDIA_TYPE, problem
 
 _SAFE_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-_ADOPTED: Final = (b"x-ss-request-id", b"x-request-id")
+_ADOPTED: Final = frozenset({b"x-ss-request-id", b"x-request-id"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SERVED_WHILE_STOPPING: Final = ("/health/", "/metrics")
 
@@ -27,9 +28,12 @@ class Envelope:
     Outside the framework's own middleware, because that does not see requests to unknown addresses.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog) -> None:
         self._app = app
         self._metrics = metrics
+        self._access_log = access_log
+        self._boot = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
         self._counters: dict[tuple[str, str, int], tuple[Any, Any]] = {}
         self.stopping = False
 
@@ -38,7 +42,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = self._request_id(scope)
         scope["state"]["request_id"] = request_id
         header = (b"x-ss-request-id", request_id.encode())
         status = 500
@@ -73,25 +77,24 @@ class Envelope:
             )
         counters[0].inc()
         counters[1].observe(seconds)
-        structlog.get_logger().info(
-            "SS_REQUEST",
-            request_id=request_id,
-            method=method,
-            path=scope["path"],
-            route=route,
-            status=status,
-            milliseconds=round(seconds * 1000, 2),
-            error_code=scope["state"].get("error_code"),
+        self._access_log.add(
+            {
+                "request_id": request_id,
+                "method": method,
+                "path": scope["path"],
+                "route": route,
+                "status": status,
+                "milliseconds": round(seconds * 1000, 2),
+                "error_code": scope["state"].get("error_code"),
+            }
         )
 
-
-def _request_id(scope: Scope) -> str:
-    """The client's own id if it is a safe token, else a new one."""
-    for wanted in _ADOPTED:
+    def _request_id(self, scope: Scope) -> str:
+        """The client's own id if it is a safe token, else a new one."""
         for name, value in scope["headers"]:
-            if name == wanted and _SAFE_ID.fullmatch(value):
+            if name in _ADOPTED and _SAFE_ID.fullmatch(value):
                 return value.decode("ascii")
-    return secrets.token_hex(12)
+        return f"{self._boot}-{next(self._numbers)}"
 
 
 async def _refuse(scope: Scope, request_id: str, send: Send) -> None:

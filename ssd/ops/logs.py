@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
@@ -11,6 +12,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from ssd.db.clock import now_iso
+
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _JSON: Final = msgspec.json.Encoder(enc_hook=str)
 
@@ -18,10 +21,10 @@ _JSON: Final = msgspec.json.Encoder(enc_hook=str)
 _SECRETS: Final = re.compile(
     rb"(?P<token>ss[av]1\.[A-Za-z0-9_]+\.)[A-Za-z0-9_-]+"
     rb"|(?P<bearer>[Bb]earer )[A-Za-z0-9._~+/=-]+"
-    rb"|(?P<code>\b[0-9A-HJKMNP-TV-Z]{5}(?:-[0-9A-HJKMNP-TV-Z]{5}){3}\b)"
-    rb'|(?P<key>"(?:token|task_code|secret|password|authorization|api_key)":")(?:[^"\\]|\\.)*',
-    re.IGNORECASE,
+    rb"|\b[0-9A-Za-z]{5}(?:-[0-9A-Za-z]{5}){3}\b"
+    rb'|(?P<key>"(?i:token|task_code|secret|password|authorization|api_key)":")(?:[^"\\]|\\.)*'
 )
+_GATHER_SECONDS: Final = 0.05
 _BLACKED: Final = b"[redacted]"
 
 
@@ -42,6 +45,36 @@ class StandardErrorLogger:
         sys.stderr.buffer.flush()
 
     debug = info = warning = warn = error = critical = exception = log = fatal = failure = msg
+
+
+class AccessLog:
+    """One line per request, gathered and written together.
+
+    A write to standard error per request cost a third of the time of a small request; gathered for a
+    twentieth of a second it costs next to nothing. Everything else is written at once.
+    """
+
+    def __init__(self, level: str) -> None:
+        self._enabled = _LEVELS[level] <= _LEVELS["info"]
+        self._lines: list[bytes] = []
+
+    def add(self, fields: dict[str, Any]) -> None:
+        """`fields` as a JSON line with event and time; `path` and `request_id`, which clients choose, are redacted."""
+        if not self._enabled:
+            return
+        for name in ("path", "request_id"):
+            fields[name] = redact(fields[name].encode()).decode()
+        line = _JSON.encode({"event": "SS_REQUEST", "level": "info", "timestamp": now_iso(), **fields})
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_GATHER_SECONDS, self.flush)
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
+            sys.stderr.buffer.flush()
 
 
 def _new_logger(*_: Any) -> StandardErrorLogger:

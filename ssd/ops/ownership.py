@@ -36,3 +36,18 @@ class DataFolder:
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def owner_of(path: Path) -> str | None:
+    """The process id that owns a data folder, or None when nobody does."""
+    lock = path / _LOCK_NAME
+    if not lock.exists():
+        return None
+    descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(descriptor, 64).decode("ascii", "replace").strip() or "unknown"
+    finally:
+        os.close(descriptor)
+    return None

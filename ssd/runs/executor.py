@@ -72,9 +72,7 @@ class Executor:
 
         await self._database.write(begin)
         self._jobs.announce(run.job_id)
-        result = await run_step(
-            task, launcher, watch=self._watcher(run, plan, position), started=self._starter(run)
-        )
+        result = await run_step(task, launcher, watch=self._watcher(run, plan, position), started=self._starter(run))
 
         def end(connection: sqlite3.Connection) -> None:
             for record in result.records:
@@ -116,9 +114,7 @@ class Executor:
         async def started(pid: int) -> None:
             ticks = start_ticks(pid)
             await self._database.write(lambda connection: store.set_process(connection, run.run_id, pid, ticks))
-            logger.info(
-                "SS_STATA_RUN_START", job_id=run.job_id, run_id=run.run_id, pid=pid
-            )
+            logger.info("SS_STATA_RUN_START", job_id=run.job_id, run_id=run.run_id, pid=pid)
 
         return started
 

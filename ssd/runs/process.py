@@ -90,9 +90,7 @@ async def running(
     process = await anyio.open_process(
         limited(command, limits), stdin=-3, cwd=cwd, env={**env, RUN_MARK: mark}, start_new_session=True
     )
-    child = Child(
-        process, mark, Captured(limits.output_bytes, bytearray()), Captured(limits.output_bytes, bytearray())
-    )
+    child = Child(process, mark, Captured(limits.output_bytes, bytearray()), Captured(limits.output_bytes, bytearray()))
     # The priority is inherited; the API must answer while every core computes.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.setpriority(os.PRIO_PROCESS, process.pid, 5)

@@ -89,6 +89,8 @@ class RunController(Controller):
         return Queued(queued.job_id, queued.status, queued.scheduled_at)
 
     @post("/cancel", status_code=200, summary="Stop the job")
-    async def cancel(self, job: NamedDependency[Job], jobs: NamedDependency[Jobs], runs: NamedDependency[Runs]) -> Queued:
+    async def cancel(
+        self, job: NamedDependency[Job], jobs: NamedDependency[Jobs], runs: NamedDependency[Runs]
+    ) -> Queued:
         ended = await runs.cancel(job)
         return Queued(ended.job_id, ended.status, ended.scheduled_at, "The job is cancelled.")

@@ -97,9 +97,7 @@ class Runs:
             if run.status is RunStatus.RUNNING:
                 return run.run_id
             store.cancel_queued(connection, run.run_id)
-            self._jobs.move(
-                connection, job.job_id, JobStatus.CANCELLED, cause="cancel", error=job_error("CANCELLED")
-            )
+            self._jobs.move(connection, job.job_id, JobStatus.CANCELLED, cause="cancel", error=job_error("CANCELLED"))
             return None
 
         running = await self._database.write(unit)

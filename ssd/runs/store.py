@@ -48,19 +48,19 @@ UPDATE runs SET status = 'running', boot_id = :boot_id, lease_until = :lease_unt
      WHERE :per_tenant = 0 OR head.running < :per_tenant
      ORDER BY runs.priority DESC, head.running, runs.queued_at LIMIT 1)
 RETURNING {_COLUMNS}
-"""
+"""  # noqa: S608 - built from constants
 
 _STALE: Final = f"""
 SELECT {_COLUMNS} FROM runs
  WHERE status = 'running' AND (boot_id <> :boot_id OR lease_until < :now)
-"""
+"""  # noqa: S608 - built from constants
 
 _FINISH: Final = """
 UPDATE runs SET status = :status, ended_at = :now, error = :error, lease_until = NULL
  WHERE run_id = :run_id AND status = 'running'
 """
 
-_LIVE: Final = f"SELECT {_COLUMNS} FROM runs WHERE job_id = ? AND status IN ('queued', 'running')"
+_LIVE: Final = f"SELECT {_COLUMNS} FROM runs WHERE job_id = ? AND status IN ('queued', 'running')"  # noqa: S608
 
 _STEP: Final = """
 INSERT INTO step_runs (run_id, position, step_id, status, started_at, ended_at, exit_code, error)
@@ -130,17 +130,13 @@ def set_process(connection: sqlite3.Connection, run_id: str, pid: int, pid_start
 
 
 def set_engine(connection: sqlite3.Connection, run_id: str, engine: Engine) -> None:
-    connection.execute(
-        "UPDATE runs SET engine = ? WHERE run_id = ?", (msgspec.json.encode(engine).decode(), run_id)
-    )
+    connection.execute("UPDATE runs SET engine = ? WHERE run_id = ?", (msgspec.json.encode(engine).decode(), run_id))
 
 
 def finish(connection: sqlite3.Connection, run_id: str, status: RunStatus, error: JobError | None) -> bool:
     """End a running run; False when it was ended before (by a cancel or another server's recovery)."""
     encoded = None if error is None else msgspec.json.encode(error).decode()
-    cursor = connection.execute(
-        _FINISH, {"run_id": run_id, "status": status.value, "now": now_iso(), "error": encoded}
-    )
+    cursor = connection.execute(_FINISH, {"run_id": run_id, "status": status.value, "now": now_iso(), "error": encoded})
     return cursor.rowcount == 1
 
 

@@ -98,9 +98,13 @@ class Library:
                 template_id=template_id,
                 problems=[{"param": item.param, "code": item.code, "message": item.message} for item in problems],
             )
-        values = self.normalize(template, params, profile)
         return render(
-            self._jinja, template, self.source_name(template_id), values, profile, context or RenderContext()
+            self._jinja,
+            template,
+            self.source_name(template_id),
+            values=self.normalize(template, params, profile),
+            profile=profile,
+            context=context or RenderContext(),
         )
 
     def search(self, text: str, limit: int = 20) -> list[tuple[Template, float]]:

@@ -39,7 +39,7 @@ def template_folders(library: Path) -> list[Path]:
 
 def read_families(library: Path) -> list[Family]:
     """Families in the order of the file. Raises LIBRARY_INVALID for a wrong or repeated entry."""
-    families = _decode(library, library / FAMILIES_NAME, FamiliesFile).families
+    families: list[Family] = _decode(library, library / FAMILIES_NAME, FamiliesFile).families
     ids = [family.id for family in families]
     for family in families:
         if ids.count(family.id) > 1:
@@ -53,7 +53,7 @@ def read_families(library: Path) -> list[Family]:
 def read_template(library: Path, folder: Path, family_ids: frozenset[str]) -> Template:
     """One template's metadata. Raises LIBRARY_INVALID naming the file and the field."""
     path = folder / METADATA_NAME
-    template = _decode(library, path, Template)
+    template: Template = _decode(library, path, Template)
     for problem in _problems(template, family_ids):
         raise invalid(_place(library, path), problem)
     if template.id != ".".join(folder.relative_to(library).parts):
@@ -113,7 +113,8 @@ def _parameter_problems(parameter: Parameter, names: list[str]) -> list[str]:
         problems.append(f"{place}: an optional choice needs a default")
     if parameter.kind in ("number", "integer") and not parameter.required and parameter.default is None:
         problems.append(f"{place}: an optional number needs a default")
-    for other in parameter.excludes:
-        if other not in names or other == parameter.name:
-            problems.append(f"{place}: excludes {other!r}, which is not another parameter")
-    return problems
+    return problems + [
+        f"{place}: excludes {other!r}, which is not another parameter"
+        for other in parameter.excludes
+        if other not in names or other == parameter.name
+    ]

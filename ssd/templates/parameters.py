@@ -79,8 +79,8 @@ def _stata_name(name: Any, profile: DatasetProfile | None) -> Any:
 
 def candidates(parameter: Parameter, profile: DatasetProfile) -> list[str]:
     """Variables of the data that could fill the parameter, best known first (order of the file)."""
-    fitting = [column.stata_name for column in profile.columns if requirement_problem(parameter.requires, column) is None]
-    return fitting[:MAX_CANDIDATES]
+    fitting = [column for column in profile.columns if requirement_problem(parameter.requires, column) is None]
+    return [column.stata_name for column in fitting[:MAX_CANDIDATES]]
 
 
 def check_binding(template: Template, params: dict[str, Any], profile: DatasetProfile | None) -> list[BindingProblem]:
@@ -248,7 +248,8 @@ def _check_exclusions(template: Template, values: dict[str, Any]) -> list[Bindin
         for other in parameter.excludes:
             shared = [name for name in _names_in(values[other]) if name in own]
             if shared:
-                message = f"{', '.join(shared)} cannot be both {parameter.label.en} and {template.parameter(other).label.en}"
+                both = f"{parameter.label.en} and {template.parameter(other).label.en}"
+                message = f"{', '.join(shared)} cannot be both {both}"
                 problems.append(_problem(parameter, "excluded", message))
     return problems
 

@@ -15,9 +15,10 @@ from markupsafe import Markup
 MAX_NAME_LENGTH = 32
 """Characters of a Stata name."""
 
-RESERVED = frozenset(
-    "_all _b byte _coef _cons double float if in int long _n _N _pi _pred _rc _se _skip strL using with".split()
-)
+RESERVED = frozenset({
+    "_all", "_b", "byte", "_coef", "_cons", "double", "float", "if", "in", "int", "long",
+    "_n", "_N", "_pi", "_pred", "_rc", "_se", "_skip", "strL", "using", "with",
+})  # fmt: skip
 """Words that are no variable names (Stata User's Guide, 11.3 Naming conventions)."""
 
 _NAME = re.compile(r"[^\W\d]\w*")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +128,12 @@ def _text_only(context: Context, names: list[str]) -> list[str]:
     return [name for name in names if name in context["text_columns"]]
 
 
+@pass_context
+def _numeric_only(context: Context, names: list[str]) -> list[str]:
+    """Those of the variables that hold numbers."""
+    return [name for name in names if name not in context["text_columns"]]
+
+
 def _indicators(names: list[str]) -> Markup:
     return Markup(" ").join([Markup("i.") + quoting.variable(name) for name in names])
 
@@ -163,6 +168,7 @@ def environment(library: Path) -> SandboxedEnvironment:
         "terms": _terms,
         "indicators": _indicators,
         "text_only": _text_only,
+        "numeric_only": _numeric_only,
         "number": quoting.number,
         "quoted": quoting.quoted,
         "text": quoting.inner_text,
@@ -179,6 +185,7 @@ def render(
     jinja: SandboxedEnvironment,
     template: Template,
     source_name: str,
+    *,
     values: dict[str, Any],
     profile: DatasetProfile,
     context: RenderContext,

@@ -13,10 +13,12 @@ B = 0.75
 """Usual constants of BM25 (Robertson and Zaragoza 2009, The Probabilistic Relevance Framework, section 3)."""
 
 _WORD = re.compile(r"[a-z0-9]+(?:[.²][a-z0-9]+)*|[\u3400-\u9fff\uf900-\ufaff]+")
-_STOP_WORDS = frozenset(
-    "a an and are as at be by can do does for from has have how i if in is it its me my of on or our than that "
-    "the their there these this to was we what when where which whether who why will with you your".split()
-)
+_STOP_WORDS = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "has", "have",
+    "how", "i", "if", "in", "is", "it", "its", "me", "my", "of", "on", "or", "our", "than", "that",
+    "the", "their", "there", "these", "this", "to", "was", "we", "what", "when", "where", "which", "whether", "who",
+    "why", "will", "with", "you", "your",
+})  # fmt: skip
 
 
 def tokens(text: str) -> list[str]:
@@ -78,7 +80,8 @@ class TextIndex:
         """Keys with a positive score, best first; ties in the order of the keys."""
         wanted = Counter(tokens(query))
         scores = {key: self._score(key, wanted) for key in self._counts}
-        return sorted(((key, score) for key, score in scores.items() if score > 0), key=lambda pair: (-pair[1], pair[0]))
+        matches = [(key, score) for key, score in scores.items() if score > 0]
+        return sorted(matches, key=lambda pair: (-pair[1], pair[0]))
 
     def _score(self, key: str, wanted: Counter[str]) -> float:
         counts = self._counts[key]

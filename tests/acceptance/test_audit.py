@@ -120,7 +120,15 @@ def test_concurrent_runs_make_one_run(begin: Begin, wages: Path) -> None:
 def test_another_job_s_token_and_another_tenant_open_nothing(begin: Begin, server: LocalServer, wages: Path) -> None:
     mine, other = begin("Describe the data"), begin("Describe the data")
     mine.upload(wages)
-    paths = ["", "/events", "/inputs/preview", "/draft/preview", "/plan", "/artifacts", "/artifacts/inputs/manifest.json"]
+    paths = [
+        "",
+        "/events",
+        "/inputs/preview",
+        "/draft/preview",
+        "/plan",
+        "/artifacts",
+        "/artifacts/inputs/manifest.json",
+    ]
     for path in paths:
         answer = other.http.get(f"/v1/jobs/{mine.job_id}{path}")
         assert (answer.status_code, answer.json()["error_code"]) == (403, "AUTH_TOKEN_FORBIDDEN"), path

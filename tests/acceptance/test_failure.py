@@ -60,9 +60,7 @@ def test_a_failed_run_names_code_command_line_and_message_and_a_corrected_one_su
     ("behaviour", "code"),
     [("r601", "STATA_RETURN_CODE"), ("no_log_licence", "STATA_LICENSE"), ("missing_output", "OUTPUTS_CONTRACT_UNMET")],
 )
-def test_the_failure_of_a_real_stata_is_told_by_code(
-    behaviour: str, code: str, tmp_path: Path, wages: Path
-) -> None:
+def test_the_failure_of_a_real_stata_is_told_by_code(behaviour: str, code: str, tmp_path: Path, wages: Path) -> None:
     environment = {"SS_STATA_CMD": f"{STANDIN} {behaviour}", "SS_SANDBOX": "off"}
     with LocalServer(tmp_path / "data", environment) as server, Journey(server.base_url) as journey:
         journey.redeem(server.issue_code(), "What is the effect of educ on lwage, controlling for exper?")

@@ -60,7 +60,9 @@ def test_every_downloaded_file_has_the_hash_that_index_and_run_record_promise(be
     assert all(hashlib.sha256(contents[item["rel_path"]]).hexdigest() == item["sha256"] for item in artifacts)
     records = [json.loads(content) for path, content in contents.items() if path.endswith("run.meta.json")]
     assert len(records) == len(plan["steps"])
-    by_name = {(record["step_id"], output["file"]): output["sha256"] for record in records for output in record["outputs"]}
+    by_name = {
+        (record["step_id"], output["file"]): output["sha256"] for record in records for output in record["outputs"]
+    }
     declared = {
         (step["step_id"], output["file"])
         for step in plan["steps"]

@@ -10,7 +10,7 @@
 [[ load(filters) ]]
 ssd_step validate "Check the variables and the sample"
 ssd_require_variables [[ everything | vars ]]
-ssd_require_numeric [[ outcome ]]
+ssd_require_numeric [[ everything | numeric_only | vars ]]
 [[ labels() ]]
 [[ complete(everything) ]]
 [% if text_variables %]

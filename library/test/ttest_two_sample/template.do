@@ -8,7 +8,7 @@
 [[ load(filters) ]]
 ssd_step validate "Check the variables and the two groups"
 ssd_require_variables [[ everything | vars ]]
-ssd_require_numeric [[ outcome ]]
+ssd_require_numeric [[ everything | numeric_only | vars ]]
 [[ labels() ]]
 [[ complete(everything, 4) ]]
 [% if everything | text_only %]
@@ -35,7 +35,7 @@ local name_2 : label ([[ group ]]) `high'
 program define ssd_ttest_row
     args model label
     tempname half
-    scalar `half' = invttail(r(df_t), (1 - r(level)/100)/2) * r(se)
+    scalar `half' = invttail(r(df_t), [[ (100 - confidence) / 200 ]]) * r(se)
     ssd_tidy_row `model' difference "`label'" r(mu_1)-r(mu_2) r(se) r(t) r(p) r(mu_1)-r(mu_2)-`half' r(mu_1)-r(mu_2)+`half' r(df_t)
 end
 

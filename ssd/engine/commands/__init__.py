@@ -46,7 +46,9 @@ def _declared() -> tuple[tuple[str, int, str], ...]:
     for folder in __path__:
         for path in sorted(Path(folder).glob("*.py")):
             if path.stem not in ("__init__", "declare"):
-                found.extend((name, minimum, path.stem) for name, minimum in _declarations(path.read_text("utf-8")))
+                found.extend(
+                    (name, minimum, path.stem) for name, minimum in _declarations(path.read_text("utf-8"))
+                )
     return tuple(found)
 
 

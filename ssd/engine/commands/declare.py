@@ -56,7 +56,9 @@ class Line:
     """`in` as 0-based half-open positions."""
     weight: Weight | None = None
     using: str | None = None
-    options: dict[str, str | bool | float | int | list[str] | list[float] | None] = field(default_factory=dict)
+    options: dict[str, str | bool | float | int | list[str] | list[float] | None] = field(
+        default_factory=dict
+    )
     """By full lower-case name. An absent flag is False, an absent valued option its default or None.
     `*` holds the text of undeclared options when the grammar has `*` among its options."""
     typed: set[str] = field(default_factory=set)
@@ -168,13 +170,21 @@ REGISTERED: list[Command] = []
 
 
 def command(
-    name: str, grammar: str, *, minimum: int | None = None, by: ByMode = "no", stored: str = "", refused: str = "",
+    name: str,
+    grammar: str,
+    *,
+    minimum: int | None = None,
+    by: ByMode = "no",
+    stored: str = "",
+    refused: str = "",
 ) -> Callable[[CommandFunction], CommandFunction]:
     """Declare a command. The function's docstring is the summary in the generated reference."""
 
     def register(function: CommandFunction) -> CommandFunction:
         summary = (function.__doc__ or "").strip().splitlines()[0] if function.__doc__ else ""
-        REGISTERED.append(Command(name, minimum or len(name), grammar, function, by, stored, refused, summary))
+        REGISTERED.append(
+            Command(name, minimum or len(name), grammar, function, by, stored, refused, summary)
+        )
         return function
 
     return register

@@ -178,7 +178,7 @@ def centile(session: Session, line: Line) -> None:
     kind = "Normal, meansd" if line.flag("meansd") else kind
     log.line()
     log.line(" " * 58 + kind)
-    interval = right(f"[{level:g}% conf. interval]", 26)
+    interval = right(f"[{level:g}% conf. interval]", 27)
     log.line(f"    Variable |       Obs  Percentile    Centile{interval}")
     log.line(rule(13, 61))
     scalars: dict[str, float] = {}

@@ -285,10 +285,10 @@ def _fisher(session: Session, table: FloatArray, scalars: dict[str, float]) -> N
     except OverflowError:
         raise StataError(910, "exceeded memory limits; too many tables for Fisher's exact test") from None
     scalars["p_exact"] = two_sided
-    session.log.line(f"{right("Fisher's exact", 25)} ={two_sided:22.3f}")
+    session.log.line(right("Fisher's exact", 25) + f" ={two_sided:22.3f}")
     if one_sided < MISSING:
         scalars["p1_exact"] = one_sided
-        session.log.line(f"{right("1-sided Fisher's exact", 25)} ={one_sided:22.3f}")
+        session.log.line(right("1-sided Fisher's exact", 25) + f" ={one_sided:22.3f}")
 
 
 def _statistic(session: Session, name: str, value: float, after: str) -> None:

@@ -33,9 +33,7 @@ def assert_(session: Session, line: Line) -> None:
     if false == 0:
         return
     total = int(np.count_nonzero(sample))
-    message = (
-        f"{false:,} contradiction{'s' * (false != 1)} in {total:,} observation{'s' * (total != 1)}\nassertion is false"
-    )
+    message = f"{false:,} contradiction{'s' * (false != 1)} in {total:,} observation{'s' * (total != 1)}\nassertion is false"
     if line.flag("rc0"):
         session.log.line(message)
         return
@@ -130,7 +128,9 @@ def _confirm_number(text: str, *, integer: bool) -> None:
 
 def _confirm_format(text: str, kind: str) -> None:
     shown = strip_quotes(text)
-    numeric = re.fullmatch(r"%[-~]?0?\d+(\.\d+)?[efgEG]c?|%-?t[CcdwmqhybgH]\S*|%-?0?\d+(\.\d+)?[hx]?[efg]c?|%21x", shown)
+    numeric = re.fullmatch(
+        r"%[-~]?0?\d+(\.\d+)?[efgEG]c?|%-?t[CcdwmqhybgH]\S*|%-?0?\d+(\.\d+)?[hx]?[efg]c?|%21x", shown
+    )
     string = re.fullmatch(r"%[-~]?\d+s", shown)
     good = {"numeric": numeric, "string": string}.get(kind, numeric or string)
     if not good:
@@ -226,5 +226,3 @@ def _list(session: Session, names: list[str]) -> None:
         value = session.scalars[name]
         shown = value if isinstance(value, str) else format_value(value, "%10.0g").rjust(10)
         session.log.line(f"{name:>10} = {shown}")
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ssd.engine.commands.declare import Line, command
@@ -15,7 +15,9 @@ from ssd.engine.output.smcl import render
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_FORMAT: Final = re.compile(r"%[-~]?t[A-Za-z]\S*|%[-~=+]?0?\d*(?:[.,]\d+)?[A-Za-z]c?(?![\w(])|%[-~=+]?0?\d*(?:[.,]\d+)?[fgesHLx]c?(?=\()")
+_FORMAT: Final = re.compile(
+    r"%[-~]?t[A-Za-z]\S*|%[-~=+]?0?\d*(?:[.,]\d+)?[A-Za-z]c?(?![\w(])|%[-~=+]?0?\d*(?:[.,]\d+)?[fgesHLx]c?(?=\()"
+)
 _STYLE: Final = re.compile(r"(?:as|in)\s+(\w+)\b")
 _DIRECTIVE: Final = re.compile(r"_(\w+)")
 _STYLES: Final = ("text", "txt", "result", "error", "input", "smcl")
@@ -34,7 +36,8 @@ class Pieces:
     """Whether `_continue` was given."""
     repeat: int = 1
     format: str = ""
-    separate: bool = field(default=False)
+    raw: bool = False
+    """Strings are taken literally, without SMCL (for `file write`)."""
 
     @property
     def column(self) -> int:
@@ -42,14 +45,15 @@ class Pieces:
         return self.session.log.column + len(self.text) if newline < 0 else len(self.text) - newline - 1
 
     def add(self, text: str) -> None:
-        self.text += render(text, self.column, self.session.log.linesize) * self.repeat
+        shown = text if self.raw else render(text, self.column, self.session.log.linesize)
+        self.text += shown * self.repeat
         self.repeat = 1
         self.format = ""
 
 
-def display_text(session: Session, text: str) -> Pieces:
+def display_text(session: Session, text: str, *, raw: bool = False) -> Pieces:
     """Work through the directives of a display command. Raises r(198) for what is none."""
-    pieces = Pieces(session)
+    pieces = Pieces(session, raw=raw)
     rest = text.strip()
     while rest:
         rest = _directive(rest, pieces).lstrip(" \t")
@@ -66,7 +70,7 @@ def _directive(rest: str, pieces: Pieces) -> str:
     if rest[0] == "%":
         found = _FORMAT.match(rest)
         if found is None:
-            raise StataError(120, f"invalid {rest.split()[0]}")
+            raise StataError(120, f"invalid {rest.split(maxsplit=1)[0]}")
         pieces.format = found.group()
         return rest[found.end() :]
     named = _DIRECTIVE.match(rest)
@@ -78,6 +82,8 @@ def _directive(rest: str, pieces: Pieces) -> str:
     if end > 0 and not _STRING_OPERATORS.match(rest, end):
         _add_string(strip_quotes(rest[:end]), pieces)
         return rest[end:]
+    if rest[0] == "`":
+        raise StataError(198, f"{rest.split(maxsplit=1)[0]} invalid name")
     expression, remaining = split_expression(rest)
     if not expression or remaining == rest:
         raise invalid_syntax()
@@ -111,7 +117,15 @@ def _named(rest: str, match: re.Match[str], pieces: Pieces) -> str | None:
     full = next(
         (
             name
-            for name, least in (("newline", 1), ("skip", 1), ("column", 3), ("dup", 1), ("char", 4), ("continue", 1), ("asis", 4))
+            for name, least in (
+                ("newline", 1),
+                ("skip", 1),
+                ("column", 3),
+                ("dup", 1),
+                ("char", 4),
+                ("continue", 1),
+                ("asis", 4),
+            )
             if len(word) >= least and name.startswith(word)
         ),
         None,
@@ -147,7 +161,7 @@ def _add_string(text: str, pieces: Pieces) -> None:
     if pieces.format:
         from ssd.engine.output.formats import format_value
 
-        shown = render(text, 0, pieces.session.log.linesize)
+        shown = text if pieces.raw else render(text, 0, pieces.session.log.linesize)
         pieces.add(format_value(shown, pieces.format))
     else:
         pieces.add(text)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.errors import StataError, invalid_syntax
+from ssd.engine.lang.grammar import compile_grammar
 from ssd.engine.lang.macro_functions import extended_function
 from ssd.engine.lang.numbertext import number_text, value_text
 from ssd.engine.lang.options import match_options
-from ssd.engine.lang.grammar import compile_grammar
 from ssd.engine.lang.programs import positional
 from ssd.engine.lang.quoting import skip_quoted, split_comma, split_words, strip_quotes
 from ssd.engine.lang.scratch import next_temporary_file, next_temporary_name
@@ -40,7 +40,7 @@ def _assign(session: Session, table: dict[str, str], text: str, *, limit: int) -
     if match is None:
         if not text.strip():
             raise invalid_syntax()
-        raise StataError(198, f"{text.split()[0]} invalid name")
+        raise StataError(198, f"{text.split(maxsplit=1)[0]} invalid name")
     name, rest = match["name"], match["rest"]
     if len(name) > limit or "." in name:
         raise StataError(198, f"{name} invalid name")
@@ -48,8 +48,8 @@ def _assign(session: Session, table: dict[str, str], text: str, *, limit: int) -
         step = 1 if match["step"] == "++" else -1
         table[name] = number_text(session.evaluate_number(table.get(name, "") or ".") + step)
         return
-    if rest and rest[0] not in " \t=:\"`":
-        raise StataError(198, f"{text.split()[0]} invalid name")
+    if rest and rest[0] not in ' \t=:"`':
+        raise StataError(198, f"{text.split(maxsplit=1)[0]} invalid name")
     value = assigned_value(session, rest)
     if value:
         table[name] = value
@@ -90,7 +90,11 @@ def macro(session: Session, line: Line) -> None:
 
 def _drop(session: Session, names: list[str]) -> None:
     for name in names:
-        table, key = (session.locals[-1], name[1:]) if name.startswith("_") and name != "_all" else (session.globals, name)
+        table, key = (
+            (session.locals[-1], name[1:])
+            if name.startswith("_") and name != "_all"
+            else (session.globals, name)
+        )
         if name == "_all":
             session.globals.clear()
         elif "*" in key or "?" in key:
@@ -248,7 +252,9 @@ def gettoken(session: Session, line: Line) -> None:
         token, rest = stripped[1:end], stripped[end + 1 :]
         session.locals[-1][str(matching)] = "("
     else:
-        token, rest = next_token(text, separators, quotes=values["quotes"] is True, bind=values["bind"] is True)
+        token, rest = next_token(
+            text, separators, quotes=values["quotes"] is True, bind=values["bind"] is True
+        )
         if matching is not None:
             session.locals[-1].pop(str(matching), None)
     if values["qed"] is not None:
@@ -280,7 +286,9 @@ def numlist(session: Session, line: Line) -> None:
         "[, Ascending Descending Integer MISSingokay SORT MIN(integer -1) MAX(integer -1) Range(string)]"
     )
     values, _, _ = match_options(option_text, grammar, session)
-    detail = [word for word in ("ascending", "descending", "integer", "missingokay", "sort") if values[word] is True]
+    detail = [
+        word for word in ("ascending", "descending", "integer", "missingokay", "sort") if values[word] is True
+    ]
     for bound in ("min", "max"):
         if values[bound] != -1:
             detail.append(f"{bound}={values[bound]}")

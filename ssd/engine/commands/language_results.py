@@ -19,7 +19,9 @@ from ssd.engine.results import Matrix, ResultSet
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_SUBCOMMAND: Final = re.compile(r"\s*(?:(?:hidden|historical(?:\([^)]*\))?)\s+)?(?P<word>\w*)\s*(?P<rest>.*)", re.DOTALL)
+_SUBCOMMAND: Final = re.compile(
+    r"\s*(?:(?:hidden|historical(?:\([^)]*\))?)\s+)?(?P<word>\w*)\s*(?P<rest>.*)", re.DOTALL
+)
 _NAMED: Final = re.compile(r"(?P<name>\w+)\s*(?P<rest>.*)", re.DOTALL)
 
 
@@ -104,7 +106,7 @@ def ereturn(session: Session, line: Line) -> None:
     elif word == "repost":
         repost(session, rest)
     elif _abbreviates(word, "display", 2):
-        session.run(f"_coef_table {rest}")
+        display_estimates(session, rest)
     else:
         raise invalid_syntax()
 
@@ -130,7 +132,9 @@ def post(session: Session, text: str) -> None:
     if values["dof"] != 1e300:
         results.scalars["df_r"] = float(str(values["dof"]))
     if "b" in results.matrices:
-        results.macros["properties"] = str(values["properties"] or " ".join(k for k in ("b", "V") if k in results.matrices))
+        results.macros["properties"] = str(
+            values["properties"] or " ".join(k for k in ("b", "V") if k in results.matrices)
+        )
     if values["esample"] is not None:
         results.sample = take_sample(session, str(values["esample"]))
     for name in names[:3]:
@@ -179,6 +183,33 @@ def repost(session: Session, text: str) -> None:
     _check_posted(session.e)
     if values["esample"] is not None:
         session.e.sample = take_sample(session, str(values["esample"]))
+
+
+def display_estimates(session: Session, text: str) -> None:
+    """`ereturn display`: the coefficient table of e(b) and e(V), and r(table). Raises r(301)."""
+    from ssd.engine.output.estimation import CoefficientTable, print_coefficients, result_table
+
+    b, variance = session.e.matrices.get("b"), session.e.matrices.get("V")
+    if b is None or variance is None:
+        raise StataError(301, "last estimates not found")
+    values, _, _ = match_options(
+        split_comma(text)[1], compile_grammar("[, Level(cilevel) EForm(string)]"), session
+    )
+    heading = values["eform"]
+    table = CoefficientTable(
+        names=b.cols,
+        b=b.values[0],
+        V=variance.values,
+        depvar=session.e.macros.get("depvar", ""),
+        df=session.e.scalars.get("df_r"),
+        level=float(str(values["level"])),
+        vce_heading=session.e.macros.get("vcetype", ""),
+        coefficient_heading=str(heading) if heading is not None else "Coefficient",
+        eform=heading is not None,
+        data=session.data,
+    )
+    print_coefficients(session.log, table)
+    session.r = ResultSet(scalars={"level": table.level}, matrices={"table": result_table(table)})
 
 
 @command("sreturn", "*", minimum=3)

@@ -446,7 +446,7 @@ def areg(session: Session, line: Line) -> None:
             entries = [Entry("Number of obs", count(n)), Entry("No. of categories", count(float(groups)))]
             entries += f_entry(k, df_r, F)
             entries += [Entry("R-squared", f"{r2:.4f}"), Entry("Adj R-squared", f"{r2_a:.4f}")]
-            entries.append(Entry("Root MSE", number(math.sqrt(s2), "%7.0g")))
+            entries.append(Entry("Root MSE", f"{math.sqrt(s2):.4f}"))
             left = ["Linear regression, absorbing indicators", f"Absorbed variable: {absorbed}"]
             print_header(log, left, entries, label_width=17, value_width=10)
             log.line()

@@ -71,8 +71,8 @@ def _print_oneway(session: Session, table: OneWay, chi2: float, df_bart: int, p_
 
 
 def _oneway_cells(ss: float, df: float) -> str:
-    ms = number(ss / df, "%10.0g") if df > 0 else "."
-    return right(number(ss, "%10.0g"), 12) + right(f"{df:.0f}", 7) + right(ms, 13)
+    ms = number(ss / df, "%11.0g") if df > 0 else "."
+    return right(number(ss, "%11.0g"), 14) + right(f"{df:.0f}", 7) + right(ms, 13)
 
 
 def _comparisons(
@@ -182,7 +182,7 @@ def _print_anova(session: Session, fitted: Factorial, sequential: bool) -> None:
     adjusted = 1 - (1 - r2) * (fitted.n - 1) / fitted.df_r
     log.line()
     log.line(" " * 25 + f"Number of obs = {number(fitted.n, '%10.0gc'):>10}    R-squared     ={r2:8.4f}")
-    log.line(" " * 25 + f"Root MSE      = {number(float(np.sqrt(mse)), '%10.0g') :>10}    Adj R-squared ={adjusted:8.4f}")
+    log.line(" " * 25 + f"Root MSE      = {np.sqrt(mse):>10.6g}    Adj R-squared ={adjusted:8.4f}")
     log.line()
     title = "Seq. SS" if sequential else "Partial SS"
     log.line(" " * 18 + f"Source | {title:>10}         df         MS        F    Prob>F")

@@ -288,9 +288,9 @@ def median(session: Session, line: Line) -> None:
     if line.flag("exact"):
         two_sided, one_sided = crosstab.fisher_exact(table)
         scalars["p_exact"] = two_sided
-        log.line(f"{right("Fisher's exact", 25)} ={two_sided:22.3f}")
+        log.line(right("Fisher's exact", 25) + f" ={two_sided:22.3f}")
         if one_sided < MISSING:
-            log.line(f"{right("1-sided Fisher's exact", 25)} ={one_sided:22.3f}")
+            log.line(right("1-sided Fisher's exact", 25) + f" ={one_sided:22.3f}")
     if groups.size == 2:
         expected = crosstab.expected_counts(table)
         corrected = float(np.sum(np.maximum(np.abs(table - expected) - 0.5, 0) ** 2 / expected))

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ssd.engine.data.dates import MONTHS, WEEKDAYS
+from ssd.engine.lang.system import session_value
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -40,6 +41,9 @@ _NUMBERS = {
 
 def system_value(session: Session, name: str) -> float | str:
     """The value of c(name); an unknown name is an empty string, as in Stata."""
+    own = session_value(session, name)
+    if own is not None:
+        return own
     data = session.data
     if name == "N":
         return float(data.n_obs)

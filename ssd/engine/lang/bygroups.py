@@ -103,8 +103,8 @@ def _one_group(action: Callable[[], None], session: Session, by: By) -> None:
         if not by.rc0:
             raise
         if error.message:
-            session.log.error(error.message)
-        session.log.error(f"r({error.rc});")
+            session.log.error_line(error.message)
+        session.log.error_line(f"r({error.rc});")
 
 
 def _mask(groups: Groups, index: int) -> BoolArray:
@@ -121,7 +121,6 @@ def _header(session: Session, groups: Groups, index: int) -> None:
     log.line()
     log.line("-" * (log.linesize - 1))
     log.line(f"-> {shown}")
-    log.line()
 
 
 def _shown_value(session: Session, name: str, row: int) -> str:

@@ -72,19 +72,19 @@ class Call:
     """That statement as typed."""
 
 
-class LoopContinue(Exception):  # noqa: N818 - a signal, not an error
+class LoopContinue(Exception):
     """`continue`: go on with the next pass of the innermost loop."""
 
 
-class LoopBreak(Exception):  # noqa: N818 - a signal, not an error
+class LoopBreak(Exception):
     """`continue, break`: leave the innermost loop."""
 
 
-class ExitLevel(Exception):  # noqa: N818 - a signal, not an error
+class ExitLevel(Exception):
     """`exit` without a return code: leave the running do-file or program."""
 
 
-class ExitSession(Exception):  # noqa: N818 - a signal, not an error
+class ExitSession(Exception):
     """`exit, STATA`: end the whole run. `rc` is the return code to report."""
 
     def __init__(self, rc: int = 0) -> None:

@@ -39,7 +39,9 @@ class Interpreter:
         self.registry = load()
 
     # --- do-files ---
-    def run_file(self, path: Path, arguments: str, words: list[str], *, echoed: bool, include: bool = False) -> None:
+    def run_file(
+        self, path: Path, arguments: str, words: list[str], *, echoed: bool, include: bool = False
+    ) -> None:
         """Run a do-file one level deeper (`include` shares the caller's local macros).
 
         Raises the StataError that ended it, after its `end of do-file` lines are in the log.
@@ -62,8 +64,8 @@ class Interpreter:
         except StataError as error:
             self._report(error)
             if show:
-                log.error("\nend of do-file" if error.rc != 1 else "--Break--")
-                log.error(f"r({error.rc});")
+                log.error_line("\nend of do-file" if error.rc != 1 else "--Break--")
+                log.error_line(f"r({error.rc});")
             raise
         if show:
             log.line("end of do-file")
@@ -99,10 +101,10 @@ class Interpreter:
         error.reported = True
         session = self.session
         if session.log.column:
-            session.log.error("")
+            session.log.error_line("")
         if error.message:
-            session.log.error(error.message)
-        session.log.error(f"r({error.rc});")
+            session.log.error_line(error.message)
+        session.log.error_line(f"r({error.rc});")
 
     def note_position(self) -> None:
         """Remember where an error arose: the innermost level first seen."""
@@ -163,10 +165,10 @@ class Interpreter:
             loops.run_forvalues(self, rest, body)
         elif not text:
             self.run_statements(body, echoed=echoed)
+            if echoed:
+                echo.echo_close(self.session.log, statement)
         else:
             raise StataError(198, "invalid syntax\nan opening brace follows a command that takes none")
-        if echoed and body is not None and keyword in ("", "if"):
-            echo.echo_close(self.session.log, statement)
 
     def _if(self, text: str, statement: Statement, echoed: bool) -> None:
         condition, command = split_expression(text)
@@ -180,6 +182,8 @@ class Interpreter:
                 self.run_statements(statement.body, echoed=echoed)
             elif echoed:
                 echo.echo_skipped(self.session.log, statement.body)
+            if echoed:
+                echo.echo_close(self.session.log, statement)
         elif holds:
             self.run_command(command)
         if statement.otherwise is not None:
@@ -200,8 +204,6 @@ class Interpreter:
         text = expand(statement.text, self.session)[4:].strip()
         if re.match(r"if\b", text):
             self._if(text[2:].strip(), statement, echoed)
-            if echoed and statement.body is not None:
-                echo.echo_close(self.session.log, statement)
             return
         if statement.body is None:
             self.run_command(text)
@@ -255,7 +257,7 @@ class Interpreter:
         except StataError as error:
             del session.calls[depth:]
             if "noisily" in words and error.message and not error.reported:
-                session.log.error(error.message)
+                session.log.error_line(error.message)
             session.error_position = position
             session.rc = error.rc
         else:
@@ -282,7 +284,7 @@ class Interpreter:
             return
         word_match = _FIRST_WORD.match(text)
         if word_match is None:
-            first = text.split()[0]
+            first = text.split(maxsplit=1)[0]
             raise StataError(199, f"{first} is not a valid command name")
         word = word_match.group()
         rest = text[word_match.end() :]

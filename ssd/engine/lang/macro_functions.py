@@ -80,7 +80,9 @@ def _sorted_by(session: Session, text: str) -> str:
 def _label(session: Session, text: str) -> str:
     """`label {valuelabelname | (varname)} {maxlength | # [#2]} [, strict]`."""
     main, options = split_comma(text)
-    match = re.fullmatch(r"\s*(?:\(\s*(?P<var>\S+?)\s*\)|(?P<name>\w+))\s+(?P<value>\S+)(?:\s+(?P<width>\d+))?\s*", main)
+    match = re.fullmatch(
+        r"\s*(?:\(\s*(?P<var>\S+?)\s*\)|(?P<name>\w+))\s+(?P<value>\S+)(?:\s+(?P<width>\d+))?\s*", main
+    )
     if match is None:
         raise invalid_syntax()
     name = _variable(session, match["var"]).value_label if match["var"] else match["name"]
@@ -88,7 +90,9 @@ def _label(session: Session, text: str) -> str:
     if match["value"] == "maxlength":
         return str(max((len(label) for label in labels.values()), default=0))
     value = session.evaluate_number(match["value"])
-    found = labels.get(int(value)) if value < MISSING and value == int(value) else _missing_label(labels, value)
+    found = (
+        labels.get(int(value)) if value < MISSING and value == int(value) else _missing_label(labels, value)
+    )
     if found is None:
         strict = (options or "").strip().startswith("str")
         found = "" if strict else (match["value"] if value >= MISSING else number_text(value))
@@ -179,7 +183,9 @@ def _subinstr(session: Session, text: str) -> str:
     pattern = re.escape(old)
     if re.search(r"\bword\b", options):
         pattern = rf"(?<!\S){pattern}(?!\S)"
-    changed, count = re.subn(pattern, lambda _: new, source, count=0 if everywhere else 1) if old else (source, 0)
+    changed, count = (
+        re.subn(pattern, lambda _: new, source, count=0 if everywhere else 1) if old else (source, 0)
+    )
     counted = re.search(r"count\(\s*(local|global)\s+(\w+)\s*\)", options)
     if counted is not None:
         (session.locals[-1] if counted[1] == "local" else session.globals)[counted[2]] = str(count)
@@ -301,13 +307,17 @@ def _all(session: Session, text: str) -> str:
         names = list(session.globals)
     elif words[0] == "scalars":
         names = [
-            name for name, value in session.scalars.items() if not kind or isinstance(value, str) == (kind == "string")
+            name
+            for name, value in session.scalars.items()
+            if not kind or isinstance(value, str) == (kind == "string")
         ]
     elif words[0] == "matrices":
         names = list(session.matrices)
     else:
         raise invalid_syntax()
-    pattern = re.compile(re.escape(words[1] if len(words) > 1 else "*").replace(r"\*", ".*").replace(r"\?", "."))
+    pattern = re.compile(
+        re.escape(words[1] if len(words) > 1 else "*").replace(r"\*", ".*").replace(r"\?", ".")
+    )
     return " ".join(name for name in names if pattern.fullmatch(name))
 
 
@@ -329,7 +339,7 @@ def _list(session: Session, text: str) -> str:
 
 
 def _constraint(session: Session, text: str) -> str:
-    number = text.split()[-1] if text.split() else ""
+    number = text.rsplit(maxsplit=1)[-1] if text.split() else ""
     defined = session.state.get("constraints", {})
     return str(defined.get(int(number), "")) if number.isdigit() else ""
 

@@ -14,7 +14,9 @@ from ssd.engine.errors import StataError
 from ssd.engine.lang.quoting import skip_quoted
 from ssd.engine.lang.source import SourceLine, logical_lines
 
-_QUIET: Final = r"(?:qui(?:e(?:t(?:ly?)?)?)?|n(?:o(?:i(?:s(?:i(?:ly?)?)?)?)?)?|cap(?:t(?:u(?:re?)?)?)?)\s*:?\s+"
+_QUIET: Final = (
+    r"(?:qui(?:e(?:t(?:ly?)?)?)?|n(?:o(?:i(?:s(?:i(?:ly?)?)?)?)?)?|cap(?:t(?:u(?:re?)?)?)?)\s*:?\s+"
+)
 _PROGRAM: Final = re.compile(
     rf"(?:{_QUIET})*(?:pr(?:o(?:g(?:r(?:am?)?)?)?)?)\s+(?:(?:de(?:f(?:i(?:ne?)?)?)?)\s+)?(?P<name>\w[\w.]*)"
 )
@@ -76,7 +78,7 @@ class Reader:
         typed: list[SourceLine] = [line]
         text = line.text
         if text.startswith("}"):
-            raise BlockError(typed, 'unmatched close brace' if text == "}" else CLOSE_BRACE)
+            raise BlockError(typed, "unmatched close brace" if text == "}" else CLOSE_BRACE)
         if _is_definition(text) or _MATA.match(text):
             return self._definition(line)
         code_after = _code_after_brace(text)
@@ -162,7 +164,7 @@ def _is_definition(text: str) -> bool:
     match = _PROGRAM.match(text)
     if match is None:
         return False
-    return not (match["name"] in ("drop", "dir", "list") and "define" not in text.split(match["name"])[0])
+    return not (match["name"] in ("drop", "dir", "list") and "define" not in text.split(match["name"], maxsplit=1)[0])
 
 
 def _opens_block(text: str) -> bool:
@@ -230,5 +232,3 @@ def walk(statements: Iterable[Statement]) -> Iterator[Statement]:
         if statement.otherwise is not None:
             yield from walk([statement.otherwise])
         in_data = _INPUT.match(statement.text) is not None
-
-

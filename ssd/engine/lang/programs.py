@@ -46,7 +46,9 @@ def check_version(text: str) -> None:
 
 def define(session: Session, text: str, statement: Statement) -> None:
     """`program [define] name [, options]` with the body that followed it."""
-    match = re.fullmatch(r"pr\w*\s+(?:(?:de(?:f(?:i(?:ne?)?)?)?)\s+)?(?P<name>[^\W\d][\w.]*)\s*(?P<rest>.*)", text, re.DOTALL)
+    match = re.fullmatch(
+        r"pr\w*\s+(?:(?:de(?:f(?:i(?:ne?)?)?)?)\s+)?(?P<name>[^\W\d][\w.]*)\s*(?P<rest>.*)", text, re.DOTALL
+    )
     if match is None:
         raise invalid_syntax()
     name = match["name"]
@@ -68,7 +70,9 @@ def _program_options(program: Program, text: str) -> None:
 
     for option in read_options(text):
         word = option.word
-        kind = next((full for full, minimum in _KINDS if len(word) >= minimum and full.startswith(word)), None)
+        kind = next(
+            (full for full, minimum in _KINDS if len(word) >= minimum and full.startswith(word)), None
+        )
         if kind is not None and option.value is None:
             program.kind = kind
         elif len(word) >= 5 and "sortpreserve".startswith(word):
@@ -195,5 +199,3 @@ def load_ado(interpreter: Interpreter, word: str) -> Program | None:
     if program is None:
         raise StataError(199, f"command {word} not defined by {path.name}")
     return program
-
-

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _TS: Final = re.compile(r"(?:[LFDSlfds]\d*(?:\([^()]*\))?)+")
 _OPERATED: Final = re.compile(r"(?P<op>[\w()/\s]*?)\.(?P<rest>.*)", re.DOTALL)
-_FACTOR_OPERATOR: Final = re.compile(r"(?:(?:[icob]|ib|bn|co|io)?(?:\d+|\([^()]*\)|n|b|o|last|first|freq)*[bon]*n?)+", re.I)
+_FACTOR_OPERATOR: Final = re.compile(
+    r"(?:(?:[icob]|ib|bn|co|io)?(?:\d+|\([^()]*\)|n|b|o|last|first|freq)*[bon]*n?)+", re.I
+)
 _IDENTIFIER: Final = re.compile(r"[^\W\d]\w*")
 _TYPES: Final = re.compile(r"byte|int|long|float|double|strL|str\d*")
 
@@ -52,7 +54,9 @@ def _match(term: str, session: Session) -> list[str]:
         return []
     if re.match(r"\d", term):
         raise StataError(198, f"{_leading_number(term)} invalid name")
-    return match_variables(session.data.variables, term, abbreviations=session.settings.get("varabbrev") != "off")
+    return match_variables(
+        session.data.variables, term, abbreviations=session.settings.get("varabbrev") != "off"
+    )
 
 
 def _leading_number(term: str) -> str:

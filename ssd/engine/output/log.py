@@ -43,13 +43,13 @@ class Log:
         if self.silenced == 0:
             self._emit(text)
 
-    def error(self, text: str) -> None:
+    def error_line(self, text: str) -> None:
         """A line of an error message: `quietly` does not hide it, `capture` does."""
         if self.captured == 0:
             self._emit(text + "\n")
 
     def write_error(self, text: str) -> None:
-        """As `error`, without the line end."""
+        """As `error_line`, without the line end."""
         if self.captured == 0:
             self._emit(text)
 
@@ -88,4 +88,12 @@ class Log:
             self._stream.flush()
         for copy in self.copies:
             if not copy.paused:
-                copy.stream.write(text)
+                copy.stream.write(_escaped(text) if copy.smcl else text)
+                copy.stream.flush()
+
+
+def _escaped(text: str) -> str:
+    """Text whose braces stand for themselves in SMCL."""
+    if "{" not in text and "}" not in text:
+        return text
+    return text.replace("{", "\0").replace("}", "{c )-}").replace("\0", "{c -(}")

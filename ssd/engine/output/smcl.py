@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _SILENT: Final = frozenset(
-    "txt text res result err error inp input com cmd bf it sf ul hi reset smcl green yellow white red blue ".split()
+    ["txt", "text", "res", "result", "err", "error", "inp", "input", "com", "cmd", "bf", "it", "sf", "ul", "hi", "reset", "smcl", "green", "yellow", "white", "red", "blue"]
     + ["p_end", "pstd", "phang", "break", "txt_nobreak", "bind", "ttl", "title", "synoptset", "marker"]
 )
 _CHARACTERS: Final = {
@@ -88,7 +88,11 @@ _CONTENT: Final = _SILENT | {"opt", "cmdab", "p"}
 
 
 def _coded(argument: str) -> str:
-    code = int(argument, 16) if argument.lower().startswith("0x") else (int(argument) if argument.isdigit() else 0)
+    code = (
+        int(argument, 16)
+        if argument.lower().startswith("0x")
+        else (int(argument) if argument.isdigit() else 0)
+    )
     return chr(code) if code else ""
 
 

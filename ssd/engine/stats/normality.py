@@ -10,24 +10,19 @@ from ssd.engine.stats.moments import skewness_kurtosis
 
 
 def _blom_scores(x: FloatArray) -> FloatArray:
-    """Approximate normal scores of the sorted values, averaged over ties."""
+    """Approximate normal scores of the sorted values, from average ranks where values tie."""
     from scipy.special import ndtri
 
-    n = x.size
-    scores = ndtri((np.arange(1, n + 1) - 0.375) / (n + 0.25))
-    _, inverse, counts = np.unique(np.sort(x), return_inverse=True, return_counts=True)
-    averaged = np.bincount(inverse, weights=scores) / counts
-    return np.asarray(averaged[inverse])
+    return np.asarray(ndtri((ranks(np.sort(x)) - 0.375) / (x.size + 0.25)))
 
 
 def shapiro_wilk(x: FloatArray) -> tuple[float, float, float, float]:
     """(W, V, z, p) for 4 <= n <= 5000; normalizing approximation of Royston (1992)."""
-    from scipy.special import ndtri
     from scipy.stats import norm
 
     n = x.size
     y = np.sort(x)
-    m = ndtri((np.arange(1, n + 1) - 0.375) / (n + 0.25))
+    m = _blom_scores(x)
     squares = float(m @ m)
     u = 1.0 / np.sqrt(n)
     a = m / np.sqrt(squares)
@@ -41,8 +36,6 @@ def shapiro_wilk(x: FloatArray) -> tuple[float, float, float, float]:
         phi = (squares - 2 * m[-1] ** 2) / (1 - 2 * last**2)
         weights = m / np.sqrt(phi)
         weights[[0, -1]] = [-last, last]
-    _, inverse, counts = np.unique(y, return_inverse=True, return_counts=True)
-    weights = (np.bincount(inverse, weights=weights) / counts)[inverse]
     w = _squared_correlation(weights, y)
     if n <= 11:
         g = -2.273 + 0.459 * n

@@ -8,8 +8,11 @@ from enum import Enum, auto
 from typing import Final
 
 MISSING_MARKERS: Final = frozenset(
-    ["na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "—", "——", "–", "…", "...", "…", "缺失", "无数据", "暂无"]
-    + ["#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "n.a.", "missing", "?"]
+    (
+        *("na", "n/a", "n.a.", "nan", "null", "none", "missing", ".", "..", "...", "-", "--", "?"),
+        *("—", "——", "–", "…", "……", "缺失", "无数据", "暂无"),
+        *("#n/a", "#null!", "#div/0!", "#value!", "#ref!", "#name?", "#num!"),
+    )
 )
 """Lower case; they count as missing only where everything else in the column is a number or a date."""
 
@@ -32,7 +35,7 @@ _MONTH: Final = re.compile(r"(\d{4})(?:[-/]|[mM])(\d{1,2})|(\d{4})年(\d{1,2})�
 _QUARTER: Final = re.compile(r"(\d{4})[-/ ]?[qQ]([1-4])|(\d{4})年第?([1-4一二三四])季度?")
 _MONTH_NAMES: Final = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _QUARTER_SIGNS: Final = {"一": 1, "二": 2, "三": 3, "四": 4}
-EPOCH: Final = dt.datetime(1960, 1, 1)  # noqa: DTZ001 - Stata's dates have no zone
+EPOCH: Final = dt.datetime(1960, 1, 1)
 
 
 class Kind(Enum):

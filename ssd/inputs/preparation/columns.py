@@ -69,7 +69,9 @@ def numbers_of(texts: pl.Series, *, decimal_comma: bool) -> FloatArray:
 
 
 def _where(mask: pl.Series, chosen: pl.Series, otherwise: pl.Series) -> pl.Series:
-    return chosen.zip_with(mask, otherwise if len(otherwise) == len(chosen) else otherwise.new_from_index(0, len(chosen)))
+    return chosen.zip_with(
+        mask, otherwise if len(otherwise) == len(chosen) else otherwise.new_from_index(0, len(chosen))
+    )
 
 
 class ColumnObserver:
@@ -93,9 +95,7 @@ class ColumnObserver:
 
     @property
     def has_values(self) -> bool:
-        return bool(
-            self._numbers or self._kinds or self._native_booleans or self._native_days or self._native_moments
-        )
+        return bool(self._numbers or self._kinds or self._native_booleans or self._native_days or self._native_moments)
 
     def observe(self, batch: Sequence[Cell]) -> None:
         texts = [cell for cell in batch if isinstance(cell, str)]
@@ -173,7 +173,7 @@ class ColumnObserver:
 
     def plan(self) -> ColumnPlan:
         """What the column is, given everything observed."""
-        kinds = {kind for kind, count in self._kinds.items() if count and kind is not Kind.MISSING}
+        kinds: set[Kind] = {kind for kind, count in self._kinds.items() if count} - {Kind.MISSING}
         markers = self._kinds[Kind.MISSING]
         remarks: dict[str, str] = {}
         if markers:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from ssd.inputs.preparation.cells import MISSING_MARKERS
 from ssd.inputs.preparation.source import Cell, PreparationError, Rows, Source, cell_text, filled, is_blank
 
 SAMPLE_ROWS: Final = 60
@@ -17,9 +18,16 @@ MAX_COLUMNS: Final = 32_767
 _NUMBER: Final = re.compile(r"[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?%?")
 _YEAR: Final = re.compile(r"(1[89]|20|21)\d\d")
 _NOTE: Final = re.compile(
-    r"(数据来源|资料来源|来源\s*[:：]|注\s*[:：]|说明\s*[:：]|备注\s*[:：]|sources?\s*:|notes?\s*:|last updated)", re.IGNORECASE
+    r"(数据来源|资料来源|来源\s*[:：]|注\s*[:：]|说明\s*[:：]|备注\s*[:：]|sources?\s*:|notes?\s*:|last updated)",
+    re.IGNORECASE,
 )
 _MAX_UNIT_ROWS: Final = 2
+_LONGEST_UNIT: Final = 60
+_SURE_COLUMNS: Final = 3
+_UNIT: Final = re.compile(
+    r"^[(（\[【].*[)）\]】]$|[%％]|元|[万亿千百]|公里|吨|人$|平方|单位|usd|us\$|\b(million|billion|percent|years?|km|kg)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ def find_layout(sample: list[list[Cell]]) -> Layout:
     warnings = []
     if start > 0 and any(filled(row) for row in rows[:start]):
         titles = [cell_text(row[position]) for row in rows[:start] for position in filled(row)[:1]]
-        warnings.append(f"Rows above the header were read as titles: {'; '.join(_short(title) for title in titles[:3])}.")
+        warnings.append(
+            f"Rows above the header were read as titles: {'; '.join(_short(title) for title in titles[:3])}."
+        )
     if _is_data(rows[start]):
         warnings.append("The first row holds numbers, not names; the columns were named v1, v2, ….")
         return Layout(-1, start, [""] * width, [""] * width, warnings)
@@ -129,10 +139,16 @@ def _is_unit_row(row: list[Cell], below: list[list[Cell]], width: int) -> bool:
         if cells and sum(map(is_number_like, cells)) >= 0.8 * len(cells):
             numeric.append(position)
     described = [position for position in numeric if not is_blank(row[position])]
-    return bool(described) and 2 * len(described) >= len(numeric) and all(
-        len(cell_text(row[position])) <= 60 and cell_text(row[position]).lower() not in ("na", "n/a", "nan", "null", "-", ".")
-        for position in described
-    )
+    if not described or 2 * len(described) < len(numeric):
+        return False
+    words = [cell_text(row[position]) for position in described]
+    if any(len(word) > _LONGEST_UNIT or word.lower() in MISSING_MARKERS for word in words):
+        return False
+    # One odd word above a column of numbers may be a value; several signs together say it is a unit row.
+    says_units = any(_UNIT.search(word) for word in words)
+    leaves_text_blank = len(filled(row)) == len(described)
+    describes_all = len(described) == len(numeric) >= _SURE_COLUMNS
+    return says_units or leaves_text_blank or describes_all
 
 
 def _signature(row: list[Cell]) -> tuple[str, ...]:
@@ -186,7 +202,6 @@ class Body:
                 row = row[:width] + [""] * (width - len(row))  # noqa: PLW2901
             if len(header) > 1 and len(present) == len(header) and _signature(row) == header:
                 self.stacked_at = number + 1
-                pending = [line for line in pending if len(filled(line)) > 1]
                 break
             if len(present) == 1 and width > 1 and self._could_be_note(row[present[0]]):
                 pending.append(row)

@@ -60,8 +60,8 @@ def _time_score(column: ColumnProfile) -> int:
     if column.inferred_type == "datetime":
         return 4 + named
     low, high = column.min, column.max
-    looks_like_years = isinstance(low, (int, float)) and isinstance(high, (int, float)) and (
-        _YEARS[0] <= low and high <= _YEARS[1]
+    looks_like_years = (
+        isinstance(low, (int, float)) and isinstance(high, (int, float)) and (_YEARS[0] <= low and high <= _YEARS[1])
     )
     if looks_like_years:
         return 3 + 2 * named

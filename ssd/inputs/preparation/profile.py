@@ -24,7 +24,7 @@ _TEXT_SHOWN: Final = 200
 _EXAMPLES: Final = 5
 _WIDE_FROM: Final = 3
 _YEAR_AT_END: Final = re.compile(r"(.*?)[_\s]*((?:19|20)\d\d)年?")
-_EPOCH: Final = dt.datetime(1960, 1, 1)  # noqa: DTZ001 - Stata's dates have no zone
+_EPOCH: Final = dt.datetime(1960, 1, 1)
 
 
 def profile_of(prepared: Prepared, source: Source | None) -> DatasetProfile:
@@ -177,5 +177,3 @@ def _wide_warning(columns: list[ColumnProfile]) -> list[str]:
                 "becomes a row) and upload again."
             )
     return warnings[:3]
-
-

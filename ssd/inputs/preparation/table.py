@@ -47,11 +47,7 @@ def build(source: Source) -> Prepared:
             observer.observe(cells)
     if n_rows == 0:
         raise PreparationError("INPUT_EMPTY_FILE", "The table has a header but no rows of data.")
-    kept = [
-        position
-        for position, observer in enumerate(observers)
-        if observer.has_values or layout.headers[position]
-    ]
+    kept = [position for position, observer in enumerate(observers) if observer.has_values or layout.headers[position]]
     plans = {position: observers[position].plan() for position in kept}
     data = _convert(body, source, layout, plans)
     names = list(data.variables)

@@ -37,9 +37,7 @@ def read_workbook(path: Path, sheet: str | None) -> Source:
     elif sheet in names:
         chosen = workbook_sheet(workbook, sheet)
     else:
-        raise PreparationError(
-            "INPUT_SHEET_NOT_FOUND", f"The workbook has no sheet {sheet!r}.", sheet_names=names
-        )
+        raise PreparationError("INPUT_SHEET_NOT_FOUND", f"The workbook has no sheet {sheet!r}.", sheet_names=names)
     if chosen.name in hidden:
         warnings.append(f"The sheet {chosen.name} is hidden in the workbook.")
     if hidden:

@@ -28,7 +28,9 @@ def test_the_corpus_is_large_enough_to_mean_something() -> None:
 
 
 def test_the_message_and_command_of_an_error_are_told() -> None:
-    log = '. use "data.dta", clear\n\n. regress y nosuch\nvariable nosuch not found\nr(111);\n\nend of do-file\nr(111);\n'
+    log = (
+        '. use "data.dta", clear\n\n. regress y nosuch\nvariable nosuch not found\nr(111);\n\nend of do-file\nr(111);\n'
+    )
     assert judge(log) == Verdict(Ending.ERROR, 111, "variable nosuch not found", "regress y nosuch")
 
 
@@ -38,9 +40,7 @@ def test_a_continued_command_is_joined() -> None:
 
 
 def test_nested_do_files_are_seen_through_to_the_innermost_error() -> None:
-    log = (
-        ". do inner.do\n\n. assert 1 == 2\nassertion is false\nr(9);\n\nend of do-file\nr(9);\n\nend of do-file\nr(9);\n"
-    )
+    log = ". do inner.do\n\n. assert 1 == 2\nassertion is false\nr(9);\n" + "\nend of do-file\nr(9);\n" * 2
     assert judge(log) == Verdict(Ending.ERROR, 9, "assertion is false", "assert 1 == 2")
 
 

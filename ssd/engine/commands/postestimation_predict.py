@@ -1,0 +1,224 @@
+"""predict: fitted values, residuals and the other statistics of the last estimation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, key_values
+from ssd.engine.data.names import check_name
+from ssd.engine.errors import StataError, already_defined
+from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
+from ssd.engine.stats.design import Design, Source
+from ssd.engine.stats.linear import with_constant
+
+if TYPE_CHECKING:
+    from ssd.engine.session import Session
+
+_FLAGS = (
+    "XB", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
+    "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance", "Pearson", "D", "DR",
+    "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe",
+)  # fmt: skip
+
+
+@dataclass
+class Linear:
+    """The linear prediction of one equation over all observations."""
+
+    design: Design
+    b: FloatArray
+    V: FloatArray
+    source: Source
+    rows: BoolArray
+    offset: FloatArray | None = None
+
+    @property
+    def defined(self) -> BoolArray:
+        """Observations where every variable of the equation (and the offset) is known."""
+        good = self.rows.copy()
+        for column in self.design.columns:
+            if column.active:
+                for part in column.parts:
+                    good &= ~is_missing(self.source.get(part.variable, part.operator))
+        if self.offset is not None:
+            good &= ~is_missing(self.offset)
+        return good
+
+    def matrix(self, rows: BoolArray) -> FloatArray:
+        return with_constant(self.design.matrix(self.source, rows), self.design.constant)
+
+    @property
+    def active(self) -> BoolArray:
+        return self.design.active
+
+    def xb(self, rows: BoolArray) -> FloatArray:
+        values = self.matrix(rows) @ self.b[self.active]
+        return values if self.offset is None else values + self.offset[rows]
+
+    def stdp(self, rows: BoolArray) -> FloatArray:
+        X = self.matrix(rows)
+        V = self.V[np.ix_(self.active, self.active)]
+        return np.sqrt(np.einsum("ij,ij->i", X @ V, X))
+
+
+def linear_prediction(
+    session: Session, estimation: Estimation, rows: BoolArray, equation: str | None = None, *, offset: bool = True,
+    source: Source | None = None,
+) -> Linear:
+    """The equation's design with its coefficients taken from e(b)."""
+    names = list(estimation.designs)
+    name = names[0] if equation is None else equation
+    if name not in estimation.designs:
+        raise StataError(111, f"equation [{name}] not found")
+    design = estimation.designs[name]
+    stored_names = session.e.matrices["b"].cols
+    prefix = f"{name}:" if name else ""
+    positions = [stored_names.index(prefix + each) for each in design.names]
+    b = session.e.matrices["b"].values[0, positions]
+    V = session.e.matrices["V"].values[np.ix_(positions, positions)]
+    chosen = source or SessionSource(session)
+    return Linear(design, b, V, chosen, rows, _offset(session, estimation, chosen) if offset else None)
+
+
+def _offset(session: Session, estimation: Estimation, source: Source) -> FloatArray | None:
+    text = estimation.predictions.get("offset")
+    if not isinstance(text, str) or not text:
+        return None
+    logged = re.fullmatch(r"ln\((\w+)\)", text)
+    if logged:
+        values = source.get(logged.group(1))
+        good = ~is_missing(values) & (values > 0)
+        return np.where(good, np.log(np.where(good, values, 1.0)), MISSING)
+    return source.get(text)
+
+
+Statistic = Callable[["Request"], FloatArray]
+
+
+@dataclass
+class Request:
+    """What one statistic is computed from; results are for the observations flagged in `rows`."""
+
+    session: Session
+    line: Line
+    estimation: Estimation
+    linear: Linear
+    rows: BoolArray
+
+    @property
+    def y(self) -> FloatArray:
+        values = self.session.evaluate(self.session.e.macros["depvar"].split()[0])
+        assert isinstance(values, np.ndarray)
+        return np.asarray(values, dtype=np.float64)[self.rows]
+
+    @property
+    def xb(self) -> FloatArray:
+        return self.linear.xb(self.rows)
+
+    def scalar(self, name: str) -> float:
+        return self.session.e.scalars[name]
+
+    def group(self, effects: FloatArray, variable: str) -> FloatArray:
+        """Panel effects spread to observations; `.` for panels outside the estimation sample."""
+        keys = key_values(self.session, variable)
+        sample = self.session.e.sample
+        assert sample is not None
+        known = np.unique(keys[sample])
+        position = np.clip(np.searchsorted(known, keys[self.rows]), 0, len(known) - 1)
+        return np.where(known[position] == keys[self.rows], effects[position], MISSING)
+
+
+@command(
+    "predict",
+    "newvarlist [if] [in] [, " + " ".join(_FLAGS) + " Equation(string) OUTcome(string)]",
+    minimum=4,
+    refused="reps(), statistics of commands not listed in the reference",
+)
+def predict(session: Session, line: Line) -> None:
+    """Predictions, residuals and influence statistics after estimation."""
+    from ssd.engine.commands.postestimation_statistics import statistics_of
+
+    estimation = estimation_of(session)
+    storage, names = _new_variables(session, line)
+    statistics = statistics_of(session, estimation)
+    chosen = [flag.lower() for flag in _FLAGS if flag != "NOOFFset" and line.flag(flag.lower())]
+    if len(chosen) > 1:
+        raise StataError(198, "only one statistic may be specified")
+    default, note = statistics.default, statistics.note
+    name = chosen[0] if chosen else default
+    name = {"hat": "leverage", "d": "cooksd", "score": "score", "scores": "score", "p": "pr"}.get(name, name)
+    if name == "cooksd" and "cooksd" not in statistics.functions and "deviance" in statistics.functions:
+        name = "deviance"
+    if name not in statistics.functions:
+        raise StataError(198, f"option {chosen[0] if chosen else name} not allowed")
+    if not chosen and note:
+        session.log.line(note)
+    equation = line.text_option("equation")
+    rows = line.sample(session)
+    if statistics.sample_only(name):
+        assert session.e.sample is not None
+        rows = rows & session.e.sample
+    linear = linear_prediction(
+        session, estimation, rows, _equation_name(estimation, equation), offset=not line.flag("nooffset")
+    )
+    defined = linear.defined
+    if statistics.needs_outcome(name):
+        outcome = session.evaluate(session.e.macros["depvar"].split()[0])
+        defined = defined & ~is_missing(np.asarray(outcome, dtype=np.float64))
+    request = Request(session, line, estimation, linear, defined)
+    if len(names) > 1:
+        if name != "pr" or statistics.many is None:
+            raise StataError(103, "too many variables specified")
+        columns = statistics.many(request)
+        if len(names) != columns.shape[1]:
+            raise StataError(103, f"you must specify {columns.shape[1]} new variables")
+        for each, column in zip(names, columns.T, strict=True):
+            _store(session, storage, each, column, defined, statistics.label(name))
+        return
+    _store(session, storage, names[0], statistics.functions[name](request), defined, statistics.label(name))
+
+
+def _equation_name(estimation: Estimation, typed: str | None) -> str | None:
+    if not typed:
+        return None
+    if typed.startswith("#"):
+        names = list(estimation.designs)
+        index = int(typed[1:]) - 1
+        if not 0 <= index < len(names):
+            raise StataError(303, f"equation {typed} not found")
+        return names[index]
+    return typed
+
+
+def _new_variables(session: Session, line: Line) -> tuple[str, list[str]]:
+    words = line.varlist or line.anything.split()
+    if not words:
+        raise StataError(100, "newvarname required")
+    storage = "float"
+    typed = line.text.split(",")[0].split()
+    if typed and typed[0] in {"byte", "int", "long", "float", "double"}:
+        storage = typed[0]
+        words = [word for word in words if word != storage] or words
+    for name in words:
+        check_name(name)
+        if name in session.data.variables:
+            raise already_defined(name)
+    return storage, words
+
+
+def _store(
+    session: Session, storage: str, name: str, values: FloatArray, defined: BoolArray, label: str
+) -> None:
+    full = np.full(session.data.n_obs, MISSING)
+    full[defined] = np.where(np.isfinite(values), values, MISSING)
+    session.data.add(name, full, storage, label=label)
+    missing = int(np.count_nonzero(is_missing(full)))
+    if missing:
+        session.log.line(f"({missing:,} missing value{'s' if missing != 1 else ''} generated)")
+

@@ -1,0 +1,153 @@
+"""What a graph consists of, with its data: drawn only when exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ssd.engine.missing import FloatArray
+
+
+@dataclass
+class Text:
+    """A title or note; several lines are joined by line ends."""
+
+    text: str
+    size: float | None = None
+    color: str | None = None
+    left: bool = False
+
+
+@dataclass
+class Style:
+    """How one plot is drawn; None means: by the scheme."""
+
+    color: tuple[str, float] | None = None
+    line_color: tuple[str, float] | None = None
+    fill_color: tuple[str, float] | None = None
+    marker_color: tuple[str, float] | None = None
+    marker: tuple[str, bool] | None = None
+    marker_size: float | None = None
+    pattern: object | None = None
+    width: float | None = None
+    bar_width: float | None = None
+    opacity: float | None = None
+    step: bool = False
+
+
+@dataclass
+class Layer:
+    """One plot: kind scatter, line, connected, area, bar, hbar, rarea, rcap, rspike, dropline or step."""
+
+    kind: str
+    x: FloatArray
+    y: FloatArray
+    y2: FloatArray | None = None
+    label: str = ""
+    style: Style = field(default_factory=Style)
+    marker_labels: list[str] | None = None
+    keyed: bool = True
+    """Takes part in the legend."""
+    base: float = 0.0
+    horizontal: bool = False
+    color_index: int | None = None
+    """Palette position when not the layer's own (confidence bands share their line's)."""
+    second_axis: bool = False
+
+
+@dataclass
+class RefLine:
+    """A line across the plot region at a value of one axis."""
+
+    value: float
+    style: Style = field(default_factory=Style)
+
+
+@dataclass
+class Ticks:
+    """Axis labels: positions with texts (empty text: the number), or a wanted number of them."""
+
+    positions: list[float] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    about: int | None = None
+    none: bool = False
+    angle: float = 0.0
+    size: float | None = None
+    grid: bool | None = None
+    fmt: str = ""
+
+
+@dataclass
+class Axis:
+    title: Text | None = None
+    ticks: Ticks = field(default_factory=Ticks)
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    reverse: bool = False
+    lines: list[RefLine] = field(default_factory=list)
+    hidden: bool = False
+    fmt: str = ""
+    """Display format of the variable (dates)."""
+
+
+@dataclass
+class Legend:
+    shown: bool | None = None
+    order: list[tuple[int, str | None]] | None = None
+    labels: dict[int, str] = field(default_factory=dict)
+    rows: int | None = None
+    cols: int | None = None
+    position: int | None = None
+    ring: int | None = None
+    size: float | None = None
+    title: str = ""
+
+
+@dataclass
+class Panel:
+    """One plot region with its axes."""
+
+    layers: list[Layer] = field(default_factory=list)
+    x: Axis = field(default_factory=Axis)
+    y: Axis = field(default_factory=Axis)
+    title: str = ""
+    pie: list[tuple[str, float]] | None = None
+    boxes: list[tuple[str, int, FloatArray]] | None = None
+    """Box plots: label, palette index, values."""
+    second_title: Text | None = None
+
+
+@dataclass
+class Graph:
+    """A whole graph: panels in a grid (one without by()), or combined graphs."""
+
+    panels: list[Panel] = field(default_factory=list)
+    columns: int = 1
+    title: Text | None = None
+    subtitle: Text | None = None
+    note: Text | None = None
+    caption: Text | None = None
+    legend: Legend = field(default_factory=Legend)
+    scheme: str = "stcolor"
+    width: float = 5.5
+    height: float = 4.0
+    """Inches."""
+    background: str | None = None
+    plot_background: str | None = None
+    common_x: bool = True
+    common_y: bool = True
+    children: list[Graph] | None = None
+    aspect: float | None = None
+
+    def texts(self) -> list[str]:
+        """All words that will be drawn, to choose a font."""
+        found = [t.text for t in (self.title, self.subtitle, self.note, self.caption) if t is not None]
+        for panel in self.panels:
+            found += [panel.title, *(layer.label for layer in panel.layers)]
+            for axis in (panel.x, panel.y):
+                found += [axis.title.text if axis.title else "", *axis.ticks.texts]
+            found += [label for label, _ in panel.pie or []] + [box[0] for box in panel.boxes or []]
+            found += [label for layer in panel.layers for label in layer.marker_labels or []]
+        for child in self.children or []:
+            found += child.texts()
+        return found
