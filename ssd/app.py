@@ -15,7 +15,11 @@ from litestar.types import ControllerRouterHandler
 
 from ssd.access.rate_limit import RateLimit
 from ssd.access.service import TaskCodes
+from ssd.artifacts.routes import ArtifactController
+from ssd.artifacts.service import Artifacts
 from ssd.db.database import DATABASE_NAME, Database
+from ssd.drafts.routes import DraftController
+from ssd.drafts.service import Drafts
 from ssd.inputs.routes import InputsController
 from ssd.inputs.service import Inputs
 from ssd.jobs.erase import finish_deletions
@@ -34,6 +38,14 @@ from ssd.ops.openapi import openapi_config
 from ssd.ops.ownership import DataFolder
 from ssd.ops.problem import EXCEPTION_HANDLERS
 from ssd.ops.routes import HealthController, explain_error, metrics_text, welcome
+from ssd.plans.routes import PlanController
+from ssd.plans.selection import Selector
+from ssd.plans.service import Plans
+from ssd.ops.run_checks import engine_probe, supervisor_probe
+from ssd.runs.executor import Executor
+from ssd.runs.routes import RunController
+from ssd.runs.service import Runs
+from ssd.runs.supervisor import Supervisor
 from ssd.settings import Settings
 from ssd.templates.library import Library
 from ssd.templates.routes import TemplateController
@@ -45,6 +57,10 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     TaskCodesController,
     JobsController,
     InputsController,
+    DraftController,
+    PlanController,
+    RunController,
+    ArtifactController,
     TemplateController,
     HealthController,
     metrics_text,
@@ -66,6 +82,11 @@ class Services:
         self.redeeming: Redeeming
         self.jobs: Jobs
         self.inputs: Inputs
+        self.drafts: Drafts
+        self.plans: Plans
+        self.supervisor: Supervisor
+        self.runs: Runs
+        self.artifacts: Artifacts
         self.library: Library
 
     @asynccontextmanager
@@ -86,12 +107,26 @@ class Services:
             gc.collect()
             gc.freeze()
             stack.callback(gc.unfreeze)
+            await stack.enter_async_context(self.supervisor.serving())
             yield
 
     def _make_parts(self) -> None:
         settings, database = self.settings, self.database
         self.jobs = Jobs(database, settings.data_dir)
         self.inputs = Inputs(database, self.jobs, settings)
+        self.drafts = Drafts(database, self.jobs, self.inputs, self.library, Selector(self.library))
+        self.plans = Plans(
+            database,
+            self.jobs,
+            self.inputs,
+            self.library,
+            self.drafts,
+            timeout_seconds=settings.run_timeout_seconds,
+        )
+        executor = Executor(settings, database, self.jobs, self.inputs, self.plans)
+        self.supervisor = Supervisor(settings, database, self.jobs, executor)
+        self.runs = Runs(database, self.jobs, self.plans, self.supervisor)
+        self.artifacts = Artifacts(database, self.jobs)
         self.task_codes = TaskCodes(database)
         self.redeem_limit = RateLimit(settings.redeem_rate_per_minute)
         self.redeeming = Redeeming(database, token_ttl_days=settings.token_ttl_days)
@@ -100,6 +135,8 @@ class Services:
         self.health = Health()
         self.health.register("database", database_probe(self.database))
         self.health.register("disk", disk_probe(self.settings.data_dir, self.settings.min_free_disk_mb))
+        self.health.register("supervisor", supervisor_probe(self.supervisor))
+        self.health.register("stata", engine_probe(self.supervisor))
         self.health.register("template_library", rule_probe(self._library_check))
         for name, check in production_rules(self.settings).items():
             self.health.register(name, fixed_probe(check))
@@ -122,6 +159,10 @@ _PROVIDED: Final[dict[str, type[Any]]] = {
     "redeeming": Redeeming,
     "jobs": Jobs,
     "inputs": Inputs,
+    "drafts": Drafts,
+    "plans": Plans,
+    "runs": Runs,
+    "artifacts": Artifacts,
     "library": Library,
 }
 """Attributes of `Services` that handlers may ask for by name."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -29,19 +29,10 @@ class RedeemedJob(msgspec.Struct, frozen=True):
         return f"/v1/jobs/{self.job_id}{tail}"
 
 
-_SHIPPED_LIBRARY = Path(__file__).parent.parent / "library"
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    library = None
-    if not (_SHIPPED_LIBRARY / "families.toml").is_file():
-        library = tmp_path / "library"
-        library.mkdir()
-        (library / "families.toml").write_text("families = []\n")
     return Settings(
         data_dir=tmp_path / "data",
-        library_dir=library,
         log_level="error",
         redeem_rate_per_minute=0,
         min_free_disk_mb=0,
@@ -113,3 +104,9 @@ async def job(client: httpx.AsyncClient, issued_code: str) -> RedeemedJob:
     assert response.status_code == 200, response.text
     body = response.json()
     return RedeemedJob(body["job_id"], body["token"], issued_code, {"Authorization": f"Bearer {body['token']}"})
+
+
+@pytest.fixture
+def serve_app() -> Callable[[Litestar], AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """Runs an application of the test's own making."""
+    return running

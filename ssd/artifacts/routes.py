@@ -8,7 +8,7 @@ from urllib.parse import quote
 from litestar import Controller, Request, Response, get, head
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from ssd.artifacts.models import ArtifactPage
@@ -28,16 +28,16 @@ class ArtifactController(Controller):
         self,
         job: NamedDependency[Job],
         artifacts: NamedDependency[Artifacts],
-        kind: str | None = None,
-        run_id: str | None = None,
-        cursor: str | None = None,
+        kind: FromQuery[str | None] = None,
+        run_id: FromQuery[str | None] = None,
+        cursor: FromQuery[str | None] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     ) -> ArtifactPage:
         return await artifacts.page(job.job_id, kind=kind, run_id=run_id, cursor=cursor, limit=limit)
 
     @head("/artifacts/{rel_path:path}", summary="Size, type and hash of an artifact")
     async def headers(
-        self, job: NamedDependency[Job], artifacts: NamedDependency[Artifacts], rel_path: str
+        self, job: NamedDependency[Job], artifacts: NamedDependency[Artifacts], rel_path: FromPath[str]
     ) -> Response[None]:
         record, _ = await artifacts.find(job.job_id, rel_path.removeprefix("/"))
         sent = {**_headers(record), "Content-Length": str(record.size_bytes)}
@@ -49,7 +49,7 @@ class ArtifactController(Controller):
         request: Request[None, None, State],
         job: NamedDependency[Job],
         artifacts: NamedDependency[Artifacts],
-        rel_path: str,
+        rel_path: FromPath[str],
     ) -> Response[None] | Stream:
         record, path = await artifacts.find(job.job_id, rel_path.removeprefix("/"))
         sent = _headers(record)

@@ -177,9 +177,11 @@ def run(arguments: argparse.Namespace) -> int:
 
             return serve(host=arguments.host, port=arguments.port)
         case "demo":
-            from ssd.cli.demo import demo
+            from ssd.demo.walk import main as demo
+            from ssd.settings import load_settings
+            from ssd.templates.library import default_folder
 
-            return demo()
+            return demo(load_settings().library_dir or default_folder())
         case "codes":
             from ssd.cli.codes import codes
 

@@ -92,7 +92,7 @@ class LocalServer:
             text=True,
             check=True,
         )
-        return str(json.loads(answer.stdout)["codes"][0]["task_code"])
+        return str(json.loads(answer.stdout)[0]["task_code"])
 
     def __enter__(self) -> Self:
         return self.start()

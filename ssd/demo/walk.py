@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,13 @@ from ssd.demo.server import LocalServer
 Say = Callable[[str], None]
 
 EXAMPLE: Final = "regression/ols/example"
+RESULTS: Final = Path("var/demo")
+MODEL: Final = "main"
 REQUIREMENT: Final = "What is the effect of educ on lwage, controlling for exper and tenure?"
+
+
+CONFIRMED: Final = {"vce": "conventional"}
+"""What a person decides before the freeze: the published standard errors are the conventional ones."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -32,7 +38,7 @@ class Published(msgspec.Struct, frozen=True):
 
     def holds(self, found: float) -> bool:
         """Within half a unit of the last printed digit."""
-        return abs(found - self.value) <= 0.5 * 10**-self.decimals * (1 + 1e-9)
+        return abs(found - self.value) <= 0.5 * 10.0**-self.decimals * (1 + 1e-9)
 
 
 SOURCE: Final = (
@@ -52,16 +58,18 @@ PUBLISHED: Final = (
 )
 
 
-def walk(data: Path, keep: Path | None, say: Say = print) -> bool:
-    """The demo; True only if every step and every number is right."""
-    with tempfile.TemporaryDirectory(prefix="ssd-demo-") as temporary:
-        folder = keep or Path(temporary)
-        with LocalServer(folder / "data") as server, Journey(server.base_url) as journey:
-            say(f"server      {server.base_url}   (data folder {folder / 'data'})")
-            return _walk(server, journey, data, folder, say)
+def walk(data: Path, results: Path, say: Say = print) -> bool:
+    """The demo; True only if every step and every number is right. Artifacts are left in `results`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ssd-demo-") as folder,
+        LocalServer(Path(folder) / "data") as server,
+        Journey(server.base_url) as journey,
+    ):
+        say(f"server      {server.base_url}")
+        return _walk(server, journey, data, results, say)
 
 
-def _walk(server: LocalServer, journey: Journey, data: Path, folder: Path, say: Say) -> bool:
+def _walk(server: LocalServer, journey: Journey, data: Path, results: Path, say: Say) -> bool:
     code = server.issue_code()
     redeemed = journey.redeem(code, REQUIREMENT)
     say(f"redeem      task code → {redeemed['job_id']}")
@@ -71,7 +79,7 @@ def _walk(server: LocalServer, journey: Journey, data: Path, folder: Path, say: 
     say(f"preview     {preview['row_count']} rows, {preview['column_count']} columns")
     draft = journey.draft()
     say(f"draft       {draft['draft_text']}")
-    plan = journey.freeze()
+    plan = journey.freeze(default_overrides=CONFIRMED)
     steps = ", ".join(step["template_id"] for step in plan["steps"])
     say(f"plan        {plan['plan_id'][:12]} revision {plan['revision']}: {steps}")
     journey.run()
@@ -82,7 +90,8 @@ def _walk(server: LocalServer, journey: Journey, data: Path, folder: Path, say: 
         return False
     engine = job["latest_run"]["engine"]
     say(f"run         succeeded with {engine['name']} {engine['version']}")
-    return _show_results(journey, folder, say)
+    main = next(step["step_id"] for step in plan["steps"] if step["type"] == "main_regression")
+    return _show_results(journey, main, results, say)
 
 
 def _teller(say: Say) -> Callable[[Json], None]:
@@ -98,34 +107,29 @@ def _teller(say: Say) -> Callable[[Json], None]:
     return tell
 
 
-def _show_results(journey: Journey, folder: Path, say: Say) -> bool:
+def _show_results(journey: Journey, main: str, results: Path, say: Say) -> bool:
+    shutil.rmtree(results, ignore_errors=True)
     artifacts = journey.artifacts()
-    files: dict[str, bytes] = {}
-    target = folder / "artifacts"
+    tables: dict[str, list[dict[str, str]]] = {}
     for item in artifacts:
         content = journey.download(item["rel_path"])
         if hashlib.sha256(content).hexdigest() != item["sha256"]:
             say(f"artifact    {item['rel_path']}: the hash is not the one the index promises")
             return False
-        path = target / item["rel_path"]
+        path = results / item["rel_path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        files[item["rel_path"]] = content
-    main = [name for name in files if name.endswith("tidy.csv")]
-    glance = [name for name in files if name.endswith("glance.csv")]
-    tidy_rows = [row for name in main for row in _rows(files[name])]
-    glance_rows = [row for name in glance for row in _rows(files[name])]
-    first = tidy_rows[0]["model"] if tidy_rows else ""
-    coefficients = {row["term"]: row for row in tidy_rows if row["model"] == first}
-    facts = {row["key"]: float(row["value"]) for row in glance_rows if row["model"] == first and row["value"]}
+        if item["step_id"] == main and item["kind"] == "table":
+            tables[path.name] = _rows(content)
+    coefficients = {row["term"]: row for row in tables["tidy.csv"] if row["model"] == MODEL}
+    facts = {row["key"]: float(row["value"]) for row in tables["glance.csv"] if row["model"] == MODEL and row["value"]}
     say("")
     _print_table(list(coefficients.values()), facts, say)
-    ok = _compare(coefficients, facts, say)
-    kept = "" if target.is_relative_to(Path(tempfile.gettempdir()) / "ssd-demo-") else f" in {target}"
-    say(f"artifacts   {len(artifacts)} files, every hash as promised{kept}")
+    agrees = _compare(coefficients, facts, say)
+    say(f"artifacts   {len(artifacts)} files, every hash as promised, in {results}")
     for item in artifacts:
         say(f"              {item['kind']:<10} {item['rel_path']}  {item['size_bytes']:,} bytes")
-    return ok
+    return agrees
 
 
 def _rows(content: bytes) -> list[dict[str, str]]:
@@ -170,5 +174,4 @@ def example_data(library: Path) -> Path:
 
 def main(library: Path) -> int:
     """Exit code of `ssd demo`: 0 only if everything is true."""
-    keep = os.environ.get("SSD_DEMO_KEEP")
-    return 0 if walk(example_data(library), Path(keep) if keep else None) else 1
+    return 0 if walk(example_data(library), RESULTS) else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -11,11 +11,17 @@ from ssd.drafts.design import outcome_kind, regression_for
 from ssd.drafts.edits import lay_over
 from ssd.drafts.goals import design_for_goal, goal_question
 from ssd.drafts.models import DataSource, Draft, NameNormalization, SelectedTemplate, VariableType
-from ssd.drafts.needs import needed_fields, open_unknowns, required_variables
+from ssd.drafts.needs import needed_fields, open_unknowns, required_variables, template_unknown
 from ssd.drafts.quality import quality_warnings
 from ssd.drafts.rules import Understanding, understand
 from ssd.drafts.wording import draft_text
 from ssd.inputs.models import DatasetProfile, InputSet
+
+
+ASK_BELOW: Final = 0.6
+"""Confidence in the template below which the user is asked to confirm the choice."""
+_GOAL_CHOSEN: Final = 0.85
+"""Certainty of a design that follows from the goal a person chose."""
 
 
 class TemplateChooser(Protocol):
@@ -51,6 +57,7 @@ def propose(draft_id: str, requirement: str, inputs: InputSet) -> Draft:
         post_var=found.post,
         variables=list(found.variables),
         design=read.design,
+        design_certainty=read.certainty,
         analysis_hints=_hints(read),
         column_candidates=list(found.mentioned),
         column_candidates_v2=_unclear_candidates(read),
@@ -68,10 +75,15 @@ def complete(
 ) -> Draft:
     """The proposal with the edits laid over it, and everything that follows from both."""
     draft, lost = lay_over(body, edits, profile)
+    if "design" in edits:
+        draft = msgspec.structs.replace(draft, design_certainty=1.0)
     draft = serve_goal(draft, requirement, profile, design_is_decided="design" in edits)
     unclear = {entry["field"]: (entry["words"], tuple(entry["candidates"])) for entry in body.column_candidates_v2}
     draft = msgspec.structs.replace(draft, open_unknowns=open_unknowns(draft, profile, unclear, lost))
     selected = chooser.choose(draft, requirement, profile, edits.get("selected_template_id"))
+    if selected is not None and selected.confidence < ASK_BELOW:
+        doubt = template_unknown(draft, [selected.template_id, *(item.template_id for item in selected.alternatives)])
+        draft = msgspec.structs.replace(draft, open_unknowns=[*draft.open_unknowns, doubt])
     blocked = any(unknown.blocking for unknown in draft.open_unknowns)
     goal_open = draft.analysis_goal is None and all(question.suggested is None for question in draft.stage1_questions)
     draft = msgspec.structs.replace(
@@ -99,7 +111,9 @@ def serve_goal(draft: Draft, requirement: str, profile: DatasetProfile, *, desig
         has_panel=bool(profile.panel_guesses),
         has_roles=draft.outcome_var is not None and (draft.treatment_var or draft.group_var) is not None,
     )
-    return draft if design == draft.design else _in_design(draft, design)
+    if design == draft.design:
+        return msgspec.structs.replace(draft, design_certainty=max(draft.design_certainty, _GOAL_CHOSEN))
+    return msgspec.structs.replace(_in_design(draft, design), design_certainty=_GOAL_CHOSEN)
 
 
 def _in_design(draft: Draft, design: str) -> Draft:

@@ -68,7 +68,7 @@ _EXPLICIT: Final = (
 _COMPARISON: Final = re.compile(
     r"\bt[- ]?tests?\b|\bcompar(?:e|es|ing|ison)\b|\bdiffer(?:s|ences?|ent|ed)?\b|\bgaps?\b|earn(?:s)?\s+(?:more|less)|\bthe\s+same\s+"
     r"(?:for|across|in|between)|(?:higher|lower|larger|greater|smaller)\s+(?:for|among|in|than)|\bbetween\s+\w+\s+and\s+(?:non|wo)"
-    r"|比较|差异|差别|差距|区别|T检验|t检验|均值检验|是否相等",
+    r"|\b(?:better|worse|more|less|fewer|longer|older|younger)\b[^.;?]*\bthan\b|是否更|更[高低多少大小]|比较|差异|差别|差距|区别|T检验|t检验|均值检验|是否相等",
     re.IGNORECASE,
 )
 _CORRELATION: Final = re.compile(
@@ -84,8 +84,8 @@ _DESCRIPTION: Final = re.compile(
 )
 _EFFECT: Final = re.compile(
     r"\b(?:effects?|impacts?|influences?|affects?|determin(?:es?|ants?)|depends?|drives?|drivers?|causes?|causal|returns?\s+to|explains?|predict(?:s|ors?|ing|ion)?"
-    r"|raises?|increases?|reduces?|lowers?|function\s+of|regression|model|improves?|boosts?)\b"
-    r"|影响|效应|作用|效果|取决于|依赖|决定|回归|预测|解释|提高|降低|促进|抑制|改善|回报",
+    r"|raises?|increases?|reduces?|lowers?|function\s+of|regression|model|improves?|boosts?|probability|likelihood|chances?)\b"
+    r"|影响|效应|作用|效果|取决于|依赖|决定|回归|预测|解释|提高|降低|促进|抑制|改善|回报|概率|可能性",
     re.IGNORECASE,
 )
 _METHOD_NOUN: Final = (

@@ -3,7 +3,8 @@
 A frame is a pattern whose named groups are slots; the columns mentioned inside a slot get its role.
 Slots: y outcome, t treatment, x first regressor and further ones, c controls, z instruments, k cluster,
 f fixed effects, w weights, g group, p post period, v variables, e entity, d time. A slot that is open to the
-left (its name ends in `_left`) counts only the columns next to the words of the frame.
+left (its name ends in `_left`) counts only the columns next to the words of the frame; one whose name ends in
+`_next` counts only a column that follows at once.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ ENGLISH: Final[tuple[re.Pattern[str], ...]] = tuple(
             rf"\s+(?:for|on|upon)\s+(?P<c>.+?){_CONTROL_STOP}",
             r"\bholding\s+(?P<c>.+?)\s+(?:constant|fixed|equal)\b",
             rf"\bnet\s+of\s+(?P<c>.+?){_CONTROL_STOP}",
-            r"\b(?:with|using|include|including|add|adding)\s+(?P<c>[^.;]+?)\s+as\s+(?:the\s+)?(?:additional\s+)?"
+            r"\b(?:with|using|use|include|including|add|adding)\s+(?P<c>[^.;]+?)\s+as\s+(?:the\s+)?(?:additional\s+)?"
             r"(?:controls?|covariates|control\s+variables)\b",
             rf"\b(?:controls|covariates|control\s+variables)\s*(?:are|is|:|=|include|including|such\s+as)\s*(?P<c>.+?){_CONTROL_STOP}",
             rf"\bwith\s+controls\s+for\s+(?P<c>.+?){_CONTROL_STOP}",
@@ -91,6 +92,9 @@ ENGLISH: Final[tuple[re.Pattern[str], ...]] = tuple(
             r"treatment\s+period|policy\s+period|second\s+period|later\s+period)",
             rf"\b(?:before\s+and\s+after|pre\s+and\s+post|after|before\s+versus\s+after)\s+(?P<p>.+?)(?=\s+(?:and|for|in)\b|{_STOP[3:-1]})",
             # outcome and treatment by name
+            r"\b(?:dependent\s+variable|outcome(?:\s+variable)?)\s+(?P<y_next>[^.;,]+)",
+            r"\b(?:with|using|and|on)\s+(?P<x>[^.;]+?)\s+as\s+(?:the\s+|my\s+|our\s+)?(?:main\s+|key\s+)?(?:independent\s+variables?|"
+            r"explanatory\s+variables?|regressors?|predictors?|covariates)\b",
             rf"\b(?:dependent\s+variable|outcome(?:\s+variable)?|response(?:\s+variable)?|y\s+variable)\s*(?:is|:|=)\s*(?P<y>.+?){_STOP}",
             r"\b(?P<y_left>[^.;,]+?)\s+(?:is|as)\s+(?:the\s+|my\s+|our\s+)?(?:dependent\s+variable|outcome|response)\b",
             r"\b(?:(?:main\s+|key\s+)?(?:independent|explanatory)\s+variables?|main\s+regressors?|key\s+regressors?|regressors|predictors)"
@@ -108,6 +112,8 @@ ENGLISH: Final[tuple[re.Pattern[str], ...]] = tuple(
             rf"\b(?P<y_left>[^.;]+?)\s+(?:changes?|var(?:y|ies)|responds?|moves?|rises?|falls?)\s+(?:with|to)\s+(?P<x>.+?){_STOP}",
             rf"\b(?P<t_left>[^.;]+?)\s+(?:associated|related|linked)\s+(?:with|to)\s+(?P<y>.+?){_STOP}",
             rf"\b(?:association|relationship|relation|link|connection)\s+(?:between|of)\s+(?P<t>.+?)\s+(?:and|with)\s+(?P<y>.+?){_STOP}",
+            rf"\b(?:probability|likelihood|chances?|odds|risk)\s+(?:ratios?\s+)?(?:of|that)\s+(?P<y>.+?)"
+            rf"(?=\s+(?:for|under|given|by|with|when|if)\b|{_STOP[3:-1]})",
             # regressions
             rf"\bregress(?:ing|ion\s+of|es)?\s+(?P<y>[^.;]+?)\s+(?:on|onto|against)\s+(?P<x>.+?){_STOP}",
             r"\b(?:regression|model|logit|probit|poisson|ols|regressions|binomial)\s+(?:of|for)\s+(?P<y>[^.;]+?)\s+"

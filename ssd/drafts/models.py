@@ -105,6 +105,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     variables: list[str] = []
     """Variables of a description or correlation that has no outcome."""
     design: str = "descriptive"
+    design_certainty: float = 1.0
+    """0 to 1: how plainly the design was asked for; 1 when a person or the name of a method decided it."""
     analysis_goal: str | None = None
     analysis_hints: list[str] = []
     column_candidates: list[str] = []

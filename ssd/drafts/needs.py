@@ -50,6 +50,10 @@ _UNCLEAR: Final = {
     "en": "“{words}” could be {names}.",
     "zh": "“{words}”可能指 {names}。",
 }
+_TEMPLATE_QUESTION: Final = {
+    "en": ("Is this the analysis you want?", "The requirement does not say plainly which analysis is wanted."),
+    "zh": ("这是您想要的分析吗？", "研究需求没有明确说明需要哪种分析。"),
+}
 _TIME_LIKE: Final = re.compile(r"year|^yr|date|month|quarter|period|time|wave|年|月|季度|时间|日期", re.IGNORECASE)
 _ID_LIKE: Final = re.compile(r"(?:^|_)(?:id|code|nr|no)$|id$|code$|^id|fips|省|市|县|州|企业|公司|代码|编号|地区", re.IGNORECASE)
 _AFTER_LIKE: Final = re.compile(r"post|after|^y\d\d$|^d\d\d$|后", re.IGNORECASE)
@@ -112,6 +116,12 @@ def open_unknowns(
         blocking = field in lost or (field in needed and not answered) or (field in unclear and field != "controls")
         asked.append(Unknown(field, description, _IMPACT[language].format(design=draft.design), blocking, ranked[:8]))
     return asked
+
+
+def template_unknown(draft: Draft, template_ids: list[str]) -> Unknown:
+    """The question whether the template chosen with little confidence is the right one. It blocks nothing."""
+    description, impact = _TEMPLATE_QUESTION[draft.language]
+    return Unknown("selected_template_id", description, impact, False, template_ids)
 
 
 def candidates(field: str, draft: Draft, profile: DatasetProfile, limit: int = 8) -> list[str]:

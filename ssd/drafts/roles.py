@@ -41,6 +41,8 @@ class Slot(msgspec.Struct, frozen=True):
     text: str
     start: int
     mentions: tuple[Mention, ...]
+    strict: bool = False
+    """Only a column that is named exactly there counts."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -78,7 +80,9 @@ def read_slots(text: str, mentions: list[Mention]) -> list[Slot]:
                 inside = [m for m in mentions if m.start >= start and m.end <= end]
                 if name.endswith("_left"):
                     inside = _next_to(text, inside, end)
-                found.append(Slot(SLOT_ROLES[name[0]], value, start, tuple(inside)))
+                elif name.endswith("_next"):
+                    inside = [m for m in inside[:1] if m.start == start]
+                found.append(Slot(SLOT_ROLES[name[0]], value, start, tuple(inside), name.endswith("_next")))
     return found
 
 
@@ -127,7 +131,8 @@ class RoleReader:
         taken = {outcome, treatment, *special, *fixed}
         controls = [name for name in (*rest, *self._all("controls", without=special)) if name not in taken]
         if compares:
-            outcome, group = self._comparison(outcome, group)
+            outcome, group = self._comparison(outcome, group, controls)
+            controls = [name for name in controls if name not in (outcome, group)]
         return Found(
             outcome=outcome,
             treatment=treatment,
@@ -156,7 +161,7 @@ class RoleReader:
                     yield mention.column
                 else:
                     self._unclear.append((role, mention.text, mention.columns))
-            if not slot.mentions and role not in {"fixed_effects", "variables", "controls"}:
+            if not slot.mentions and not slot.strict and role not in {"fixed_effects", "variables", "controls"}:
                 yield from self._near(slot)
 
     def _all(self, role: str, *, without: Iterable[str | None]) -> list[str]:
@@ -180,9 +185,11 @@ class RoleReader:
         fitting = [name for name in names if is_grouping(self._columns[name], self.profile.row_count)]
         return next(iter(fitting or names), None)
 
-    def _comparison(self, outcome: str | None, group: str | None) -> tuple[str | None, str | None]:
+    def _comparison(
+        self, outcome: str | None, group: str | None, controls: list[str]
+    ) -> tuple[str | None, str | None]:
         """Outcome and group of a comparison: what no frame told is told by the kinds of the columns mentioned."""
-        names = list(dict.fromkeys(m.column for m in self.mentions if m.column))
+        names = list(dict.fromkeys(m.column for m in self.mentions if m.column and m.column not in controls))
         grouping = [n for n in names if is_grouping(self._columns[n], self.profile.row_count)]
         if group is not None and group not in grouping and outcome in grouping:
             outcome, group = group, outcome

@@ -22,7 +22,8 @@ _FIELDS: Final = {
     "instruments": "instruments", "cluster": "cluster_var", "group": "group_var", "post": "post_var",
     "weights": "weights_var", "entity": "entity_var", "time": "time_var",
 }  # fmt: skip
-_BEFORE_AFTER: Final = re.compile(r"before\s+(?:and|versus|vs\.?)\s+after|政策前后|前后", re.IGNORECASE)
+_NAMED, _IN_WORDS, _FROM_ROLES, _NOTHING_SAID = 1.0, 0.9, 0.65, 0.3
+"""How certain a design is: a method is named, ordinary words ask for it, only variables are named, nothing is."""
 _AFTER_NAME: Final = re.compile(r"post|after|^y\d\d$|^d\d\d$|后$|后_?\d*$|时期", re.IGNORECASE)
 _TREATED_NAME: Final = re.compile(r"treat|near|policy|处理|实验|试点", re.IGNORECASE)
 
@@ -33,6 +34,8 @@ class Understanding(msgspec.Struct, frozen=True, kw_only=True):
     language: Language
     design: str
     design_words: str | None
+    certainty: float
+    """0 to 1: how plainly the text asks for this design."""
     goal: str | None
     found: Found
     hints: tuple[str, ...] = ()
@@ -50,7 +53,8 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
     compares = cue is None and implied is not None and implied.design == "test"
     found = RoleReader(text, profile, lexicon, mentions).read(compares=compares)
     if cue is not None and found.outcome is None:
-        found = _bare_list(found, cue.words, text, profile)
+        found = _bare_list(cue.design or "", found, profile)
+    found = _with_leftover(found)
     hints: list[str] = [f"read “{words}” as {name}" for words, name in found.guessed_spelling]
     kind = outcome_kind(profile.column(found.outcome) if found.outcome else None, text)
     if cue is not None and cue.design is not None:
@@ -63,6 +67,7 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
         design, words, clear = _from_words(None, found, kind, profile), None, False
     else:
         design, words, clear = "descriptive", None, False
+    certainty = _NAMED if cue is not None else _IN_WORDS if words else _FROM_ROLES if found.outcome else _NOTHING_SAID
     if words is None:
         hints.append("no word of the requirement names a method")
     found = _for_design(design, found, text, profile)
@@ -71,6 +76,7 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
         language=language,
         design=design,
         design_words=words,
+        certainty=certainty,
         goal=goal,
         found=found,
         hints=tuple(hints),
@@ -83,6 +89,8 @@ def _from_words(name: str | None, found: Found, kind: OutcomeKind, profile: Data
     if name == "descriptive":
         return "descriptive"
     if name == "test":
+        if found.controls:
+            return regression_for(kind)
         return "test" if found.group or not found.treatment else regression_for(kind)
     if name == "correlation":
         return "correlation" if not found.controls else regression_for(kind)
@@ -105,15 +113,33 @@ def _varies_within(treatment: str | None, profile: DatasetProfile) -> bool:
     return column is None or column.inferred_type != "string"
 
 
-def _bare_list(found: Found, words: str, text: str, profile: DatasetProfile) -> Found:
+def _bare_list(design: str, found: Found, profile: DatasetProfile) -> Found:
     """`logit inlf nwifeinc educ`: after a method's name the first column is the outcome, as in Stata."""
-    names = [n for n in found.mentioned if n not in found.instruments]
-    if len(names) < 2 or found.treatment is not None:
+    if found.treatment is not None:
+        return found
+    placed = {found.group, found.post, found.cluster, found.weights, *found.fixed_effects, *found.instruments}
+    names = [name for name in found.mentioned if name not in placed]
+    if design == "did":
+        names = [name for name in names if _is_measure(name, profile)]
+        return msgspec.structs.replace(found, outcome=names[0]) if names else found
+    if len(names) < 2:
         return found
     outcome, treatment, *rest = names
-    taken = {found.cluster, found.weights, *found.fixed_effects}
-    controls = tuple(name for name in rest if name not in taken)
-    return msgspec.structs.replace(found, outcome=outcome, treatment=treatment, controls=controls)
+    return msgspec.structs.replace(found, outcome=outcome, treatment=treatment, controls=tuple(rest))
+
+
+def _is_measure(name: str, profile: DatasetProfile) -> bool:
+    column = profile.column(name)
+    return column is not None and column.inferred_type in {"integer", "number"} and column.n_unique > 2
+
+
+def _with_leftover(found: Found) -> Found:
+    """The one column mentioned that has no part yet is what the outcome is asked about."""
+    if found.outcome is None or found.treatment is not None or found.controls or found.group is not None:
+        return found
+    placed = {found.outcome, found.cluster, found.weights, *found.fixed_effects, *found.instruments}
+    left = [name for name in found.mentioned if name not in placed]
+    return msgspec.structs.replace(found, treatment=left[0]) if len(left) == 1 else found
 
 
 def _for_design(design: str, found: Found, text: str, profile: DatasetProfile) -> Found:

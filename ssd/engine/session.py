@@ -86,7 +86,7 @@ class Session:
         value = self.evaluate(text)
         if isinstance(value, np.ndarray):
             if value.ndim == 0:
-                return value.item()  # type: ignore[no-any-return]
+                return value.item()
             if value.size == 0:
                 from ssd.engine.missing import MISSING
 
@@ -117,9 +117,7 @@ class Session:
             raise StataError(401, "may not use noninteger frequency weights")
         return array
 
-    def expand_varlist(
-        self, text: str, *, new: bool = False, fv: bool = False, ts: bool = False
-    ) -> list[str]:
+    def expand_varlist(self, text: str, *, new: bool = False, fv: bool = False, ts: bool = False) -> list[str]:
         """Names of a varlist with wildcards, ranges (a-b), `_all` and abbreviations. Raises r(111)."""
         from ssd.engine.lang import varlist
 
@@ -161,9 +159,7 @@ class Session:
         """A file to write. Raises r(603) when it lies outside the folder the run started in."""
         path = self.path(name)
         if not self.may_write(path):
-            raise StataError(
-                603, f"file {name} could not be opened\nfiles are written only below the working folder"
-            )
+            raise StataError(603, f"file {name} could not be opened\nfiles are written only below the working folder")
         return path
 
     def may_write(self, path: Path) -> bool:

@@ -7,6 +7,7 @@ The exit status is 0 when a result was written, whether it tells of success or o
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import sys
@@ -39,12 +40,18 @@ def _limit(request: PreparationRequest) -> None:
 
 def prepare(request: PreparationRequest) -> PreparationOutcome:
     """Read, write the .dta, describe. Failures that a researcher can act on are returned, not raised."""
+    from ssd.engine.errors import StataError
     from ssd.inputs.preparation.source import PreparationError
 
     try:
         return _prepare(request)
     except PreparationError as error:
         return PreparationOutcome(error_code=error.code, message=error.message, members=error.members)
+    except StataError as error:
+        # Only writing can raise it here; the reader's own are named where they arise.
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT):
+            return PreparationOutcome(error_code="STORAGE_FULL", message="There is no space for the prepared data.")
+        raise
     except MemoryError:
         return PreparationOutcome(
             error_code="INPUT_PARSE_FAILED", message="Reading the file needs more memory than is allowed."

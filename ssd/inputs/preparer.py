@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -19,6 +20,7 @@ from ssd.errors import CATALOGUE, SsdError
 from ssd.inputs.models import DatasetProfile, PreparationOutcome, PreparationRequest
 from ssd.settings import Settings
 
+_LEAST_FREE_BYTES: Final = 1 << 20
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT", "TZ")
 _THREADS: Final = {
     "POLARS_MAX_THREADS": "2",
@@ -94,6 +96,8 @@ async def _end(process: Process) -> None:
 def _outcome(request: PreparationRequest, name: str, ended_well: bool) -> DatasetProfile:
     result = Path(request.result_path)
     if not ended_well or not result.is_file():
+        if shutil.disk_usage(result.parent).free < _LEAST_FREE_BYTES:
+            raise SsdError("STORAGE_FULL")
         raise SsdError(
             "INPUT_PARSE_FAILED",
             f"{name}: the program that reads the file stopped; the file is damaged or needs more memory than allowed.",

@@ -74,6 +74,7 @@ def amend(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _amend_operation(path: str, operation: dict[str, Any]) -> None:
+    operation["security"] = [{"jobToken": []}] if path.startswith("/v1/jobs/") else []
     responses = operation["responses"]
     wanted = ["400", "500", "503"]
     if path.startswith("/v1/jobs/"):

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap, Scope
 
 from ssd.errors import CATALOGUE, FieldError, SsdError
+from ssd.jobs.guard import Caller
 from ssd.ops.bad_fields import bad_fields_of
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
@@ -80,7 +81,15 @@ def on_ssd_error(request: Request[Any, Any, Any], error: SsdError) -> Response[b
 
 
 def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
-    """A body or parameter of the wrong shape; every bad field is named, not just the first."""
+    """A body or parameter of the wrong shape; every bad field is named, not just the first.
+
+    The framework checks shapes before it asks who is calling. A caller without a job token is told that first.
+    """
+    if "job_id" in request.scope["path_params"]:
+        try:
+            Caller.of(request.scope)
+        except SsdError as refusal:
+            return on_ssd_error(request, refusal)
     errors = bad_fields_of(request) or _reported_fields(error)
     message = "; ".join(f"{bad.field}: {bad.message}" for bad in errors[:5]) or "The request is not valid."
     return on_ssd_error(request, SsdError("INPUT_VALIDATION_FAILED", message, errors=errors))

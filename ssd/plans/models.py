@@ -88,6 +88,16 @@ class Skipped(msgspec.Struct, frozen=True):
     reason: str
 
 
+class PlanInput(msgspec.Struct, frozen=True):
+    """The data a plan was made for."""
+
+    dataset_key: str
+    role: str
+    original_name: str
+    sha256: str
+    selected_sheet: str | None
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     plan_version: int = 1
     plan_id: str
@@ -105,6 +115,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     skipped: list[Skipped]
     outputs_contract: OutputsContract
     do_sha256: str
+    """SHA-256 of the do-files of all steps, as `GET …/plan/do-file` shows them."""
+    confirmation: dict[str, Any] = {}
+    """What a person said when the plan was frozen: goal, answers, corrections, overrides, template."""
+    draft_fingerprint: str = ""
+    """Of the draft (proposal and edits) the plan was made from; another one makes the plan stale."""
+    inputs: list[PlanInput] = []
     notes: str | None = None
 
 
@@ -116,3 +132,34 @@ class FreezeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variable_corrections: dict[str, str] = {}
     default_overrides: dict[str, Any] = {}
     template_id: str | None = None
+
+
+class PlanView(msgspec.Struct, frozen=True):
+    """The answer of freeze and of `GET …/plan`."""
+
+    job_id: str
+    plan: Plan
+
+
+class MissingField(msgspec.Struct, frozen=True):
+    field: str
+    description: str
+    candidates: list[str]
+
+
+class MissingParam(msgspec.Struct, frozen=True):
+    param: str
+    description: str
+    candidates: list[str]
+
+
+class NextAction(msgspec.Struct, frozen=True):
+    """What a client can do about a refusal."""
+
+    action: str
+    type: str
+    label: str
+    method: str
+    path: str
+    fields: list[str]
+    payload_schema: dict[str, Any]

@@ -65,7 +65,7 @@ class PipelineBuilder:
         Raises TEMPLATE_RENDER_FAILED.
         """
         skipped = self._unplaced(main)
-        stages = self._overview(main, skipped)
+        stages = self._overview(main, overrides, skipped)
         before = [stage.step_id for stage in stages]
         purpose = f"Main analysis: {main.title.en}"
         stages.append(_Stage("main", _MAIN_TYPES.get(main.design, "main_regression"), purpose, main, params, before))
@@ -76,7 +76,8 @@ class PipelineBuilder:
             steps.append(self._step(stage, position))
         return Pipeline(steps, do_files, skipped, _plan_outputs(steps))
 
-    def _overview(self, main: Template, skipped: list[Skipped]) -> list[_Stage]:
+    def _overview(self, main: Template, overrides: dict[str, Any], skipped: list[Skipped]) -> list[_Stage]:
+        """The same rows as the main analysis, described before it."""
         if main.id == OVERVIEW:
             return []
         if all(template.id != OVERVIEW for template in self._library.templates):
@@ -84,7 +85,10 @@ class PipelineBuilder:
             return []
         template = self._library.get(OVERVIEW)
         names = used_columns(self._draft)
-        params: dict[str, Any] = {"variables": names} if names else {}
+        own = {parameter.name for parameter in template.parameters}
+        params: dict[str, Any] = {name: value for name, value in overrides.items() if name in own}
+        if names:
+            params["variables"] = names
         problems = self._library.check_binding(template, params, self._profile)
         if problems:
             skipped.append(Skipped(OVERVIEW, "; ".join(problem.message for problem in problems)))

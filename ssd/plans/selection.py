@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ssd.drafts.compose import ASK_BELOW
 from ssd.drafts.models import Alternative, Draft, SelectedTemplate
 from ssd.inputs.models import DatasetProfile
 from ssd.plans.binding import Binding, bind
@@ -15,9 +16,6 @@ from ssd.templates.models import BindingProblem, Template
 
 MOST_FAMILIES: Final = 3
 MOST_CANDIDATES: Final = 12
-ASK_BELOW: Final = 0.6
-"""Confidence below which the user is asked to confirm the choice."""
-
 EVIDENCE: Final = tuple(f"artifacts/do_template/selection/{name}.json" for name in ("stage1", "candidates", "stage2"))
 
 _DESIGN_WEIGHT, _WORDS_WEIGHT, _FIT_WEIGHT = 0.55, 0.15, 0.3
@@ -130,7 +128,7 @@ class Selector:
             self._library.get(wanted)
             return Choice(families, candidates, wanted, "chosen by the user", 1.0, "user")
         best = candidates[0]
-        return Choice(families, candidates, best.template_id, best.reason, _confidence(candidates), "rule")
+        return Choice(families, candidates, best.template_id, best.reason, _confidence(candidates, draft), "rule")
 
     def _families(self, draft: Draft, requirement: str) -> list[RankedFamily]:
         """At most three: by the words of the requirement and by the design of the templates they hold."""
@@ -215,11 +213,11 @@ def _reason(template: Template, draft: Draft, binding: Binding, design: float) -
     return "; ".join(said)
 
 
-def _confidence(candidates: list[RankedTemplate]) -> float:
-    """How far the first stands by itself and before the second."""
+def _confidence(candidates: list[RankedTemplate], draft: Draft) -> float:
+    """How well the first fits, how far it stands before the second, and how plainly its design was asked for."""
     best = candidates[0]
     lead = best.score - candidates[1].score if len(candidates) > 1 else best.score
-    return round(max(0.05, min(0.97, 0.85 * best.score + 0.6 * min(lead, 0.25))), 2)
+    return round(max(0.05, min(0.97, (0.85 * best.score + 0.6 * min(lead, 0.25)) * draft.design_certainty)), 2)
 
 
 def _shares(scores: dict[str, float]) -> dict[str, float]:

@@ -33,7 +33,7 @@ class Library:
         self.templates: list[Template] = [entry.template for entry in index.entries]
         self._by_id = {template.id: template for template in self.templates}
         self._hashes = {entry.template.id: entry.sha256 for entry in index.entries}
-        self._jinja = environment(folder)
+        self.environment = environment(folder)
         self._text_index: TextIndex | None = None
         self._family_index: TextIndex | None = None
 
@@ -99,7 +99,7 @@ class Library:
                 problems=[{"param": item.param, "code": item.code, "message": item.message} for item in problems],
             )
         return render(
-            self._jinja,
+            self.environment,
             template,
             self.source_name(template_id),
             values=self.normalize(template, params, profile),

@@ -19,9 +19,9 @@ Begin = Callable[[str], Journey]
 
 
 def coefficients(journey: Journey) -> dict[str, dict[str, str]]:
-    tidy = [item for item in journey.artifacts(kind="table") if item["rel_path"].endswith("tidy.csv")]
-    rows = list(csv.DictReader(io.StringIO(journey.download(tidy[-1]["rel_path"]).decode("utf-8"))))
-    return {row["term"]: row for row in rows if row["model"] == rows[0]["model"]}
+    tidy = next(item for item in journey.artifacts(kind="table") if item["rel_path"].endswith("_main/tidy.csv"))
+    rows = csv.DictReader(io.StringIO(journey.download(tidy["rel_path"]).decode("utf-8")))
+    return {row["term"]: row for row in rows if row["model"] == "main"}
 
 
 @pytest.mark.parametrize("extension", ["csv", "xlsx", "xls", "dta"])
@@ -36,7 +36,7 @@ def test_chinese_names_and_requirement_in_each_format_give_the_published_coeffic
     draft = journey.draft()
     assert (draft["outcome_var"], draft["treatment_var"]) == ("工资对数", "受教育年限")
     assert set(draft["controls"]) == {"工作经验", "任期"}
-    journey.freeze()
+    journey.freeze(default_overrides={"vce": "conventional"})
     assert journey.run()["status"] in ("queued", "running", "succeeded")
     job = journey.follow()
     assert job["status"] == "succeeded", job["error"]

@@ -158,9 +158,7 @@ def mismatches(case: dict[str, Any], execution: Execution) -> list[str]:
     for item in case["expect"]:
         problem = _check(item, execution)
         if problem:
-            found.append(
-                f"{item['kind']} {item['name']} = {item['value']} (command {item.get('cmd')}): {problem}"
-            )
+            found.append(f"{item['kind']} {item['name']} = {item['value']} (command {item.get('cmd')}): {problem}")
     return found
 
 
@@ -182,7 +180,7 @@ def _check(item: dict[str, Any], execution: Execution) -> str | None:
     if kind == "text":
         return None if _printed(item, output) or item["value"] in output else "not printed"
     if kind == "cell":
-        return None if _printed(item, output) else "not printed"
+        return None if _printed(item, output) or _printed_after_name(item, output) else "not printed"
     values = _stored(item, snapshots)
     if not values:
         return None if _printed(item, output) else "neither stored nor printed"
@@ -242,6 +240,13 @@ def _printed(item: dict[str, Any], output: str) -> bool:
     return False
 
 
+def _printed_after_name(item: dict[str, Any], output: str) -> bool:
+    """`display "gmu_ave" gmu_ave` prints the number right after its name."""
+    name = re.escape(item["name"].rpartition(":")[2])
+    numbers = (_number(text) for text in re.findall(rf"\b{name} *(-?[\d.,]+(?:e[+-]?\d+)?)", output))
+    return any(value is not None and _agrees(value, item) for value in numbers)
+
+
 def _check_observation(item: dict[str, Any], snapshots: list[Snapshot], execution: Execution) -> str | None:
     match = re.fullmatch(r"(.+)\[(\d+)\]", item["name"])
     assert match is not None
@@ -258,9 +263,7 @@ def _check_observation(item: dict[str, Any], snapshots: list[Snapshot], executio
     number = float(data.numeric(match[1])[row])
     if not number < MISSING:
         return None if item["value"] == missing_name(number) else "got missing"
-    labelled = (
-        data.value_labels.get(column.value_label, {}).get(int(number)) if number == int(number) else None
-    )
+    labelled = data.value_labels.get(column.value_label, {}).get(int(number)) if number == int(number) else None
     if labelled is not None and labelled == item["value"]:
         return None
     return None if _agrees(number, item) else f"got {number:.10g}"
@@ -307,21 +310,18 @@ def _estimates(item: dict[str, Any], snapshot: Snapshot) -> list[float]:
     table = snapshot.r.matrices.get("table")
     b, variance = snapshot.e.matrices.get("b"), snapshot.e.matrices.get("V")
     if b is not None and variance is not None and wanted in ("coef", "se") and not exponentiated:
-        for index in _positions(item["name"], b):
-            values.append(
-                b.values[0, index] if wanted == "coef" else math.sqrt(max(variance.values[index, index], 0))
-            )
+        errors = np.sqrt(np.maximum(np.diag(variance.values), 0.0))
+        source = b.values[0] if wanted == "coef" else errors
+        values.extend(float(source[index]) for index in _positions(item["name"], b))
     if table is not None:
         names = [row.lower() for row in table.rows]
         row = _ROWS[wanted]
         row = row if row in names else {"t": "z", "z": "t"}.get(row, row)
         if row in names:
-            values.extend(
-                float(table.values[names.index(row), index]) for index in _positions(item["name"], table)
-            )
+            values.extend(float(table.values[names.index(row), index]) for index in _positions(item["name"], table))
     if not values and b is not None and variance is not None and wanted in ("t", "z") and not exponentiated:
-        for index in _positions(item["name"], b):
-            values.append(float(b.values[0, index] / np.sqrt(variance.values[index, index])))
+        ratio = b.values[0] / np.sqrt(np.diag(variance.values))
+        values.extend(float(ratio[index]) for index in _positions(item["name"], b))
     return [value for value in values if not math.isnan(value)]
 
 

@@ -19,8 +19,7 @@ def load() -> Registry:
     """The registry of all commands.
 
     Only the declarations' names and abbreviations are read, from the source text: importing every
-    module would cost a session several times its start-up time. Raises ValueError when two commands
-    claim the same name or abbreviation.
+    module would cost a session several times its start-up time.
     """
     registry = Registry(_import)
     for name, minimum, module in _declared():
@@ -46,9 +45,7 @@ def _declared() -> tuple[tuple[str, int, str], ...]:
     for folder in __path__:
         for path in sorted(Path(folder).glob("*.py")):
             if path.stem not in ("__init__", "declare"):
-                found.extend(
-                    (name, minimum, path.stem) for name, minimum in _declarations(path.read_text("utf-8"))
-                )
+                found.extend((name, minimum, path.stem) for name, minimum in _declarations(path.read_text("utf-8")))
     return tuple(found)
 
 

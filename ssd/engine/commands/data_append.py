@@ -10,6 +10,7 @@ from ssd.engine.commands.data_files import load_dta
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.columns import empty_column, joined_types, key_codes, report_label_clashes
 from ssd.engine.data.dataset import Dataset, Variable
+from ssd.engine.data.order import IndexArray
 from ssd.engine.data.storage import narrow, widen
 from ssd.engine.errors import StataError
 from ssd.engine.lang.quoting import split_words
@@ -31,7 +32,9 @@ def append(session: Session, line: Line) -> None:
             wanted = [found for word in kept.split() for found in match_variables(other.variables, word)]
             other.drop([found for found in other.variables if found not in wanted])
         rows = other.n_obs
-        session.data = _appended(session, session.data, other, force=line.flag("force"), labels=not line.flag("nolabel"))
+        session.data = _appended(
+            session, session.data, other, force=line.flag("force"), labels=not line.flag("nolabel")
+        )
         origin = np.concatenate([origin, np.full(rows, float(number))])
     session.e.sample = None
     if marker:
@@ -75,9 +78,7 @@ def _stacked(session: Session, column: Variable, other: Variable | None, rows: i
         fmt = column.format if kind == column.type else other.format
         return replace(column, type=kind, format=fmt, values=np.concatenate([column.values, other.values]))
     if kind != column.type:
-        session.log.line(
-            f"(variable {column.name} was {column.type}, now {kind} to accommodate using data's values)"
-        )
+        session.log.line(f"(variable {column.name} was {column.type}, now {kind} to accommodate using data's values)")
     top, bottom = ((c.values if c.type == kind else narrow(widen(c.values, c.type), kind)) for c in (column, other))
     return replace(column, type=kind, values=np.concatenate([top, bottom]))
 
@@ -93,12 +94,12 @@ def cross(session: Session, line: Line) -> None:
     _adopt_columns(session, other, rows)
 
 
-def _adopt_columns(session: Session, other: Dataset, rows: object) -> None:
+def _adopt_columns(session: Session, other: Dataset, rows: IndexArray) -> None:
     data = session.data
     report_label_clashes(session.log, data, other)
     for name, column in other.variables.items():
         if name not in data.variables:
-            data.variables[name] = replace(column, values=column.values[rows])  # type: ignore[index]
+            data.variables[name] = replace(column, values=column.values[rows])
     data.changed = True
     session.e.sample = None
 
@@ -141,11 +142,11 @@ def joinby(session: Session, line: Line) -> None:
     session.e.sample = None
 
 
-def _join_rows(session: Session, other: Dataset, keys: list[str], rows: object, mates: object) -> None:
+def _join_rows(session: Session, other: Dataset, keys: list[str], rows: IndexArray, mates: IndexArray) -> None:
     from ssd.engine.commands.data_merge import fill, gathered, retyped
 
     data = session.data
-    out = replace(data, variables={}, n_obs=len(rows), sorted_by=[], changed=True)  # type: ignore[arg-type]
+    out = replace(data, variables={}, n_obs=len(rows), sorted_by=[], changed=True)
     missing_left = np.asarray(rows) < 0
     for name, column in data.variables.items():
         new = gathered(column, np.asarray(rows))

@@ -36,7 +36,7 @@ class Target:
 def collapse(session: Session, line: Line) -> None:
     """Make dataset of summary statistics."""
     by = line.options.get("by")
-    keys = by if isinstance(by, list) else []
+    keys = [str(name) for name in by] if isinstance(by, list) else []
     targets = _targets(session, line.anything, keys)
     mask, weights = _selected(session, line, targets)
     if not mask.any():

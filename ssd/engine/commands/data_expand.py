@@ -1,4 +1,4 @@
-"""expand, fillin, stack, separate; set obs."""
+"""expand, fillin, stack, separate."""
 
 from __future__ import annotations
 
@@ -29,9 +29,13 @@ def expand(session: Session, line: Line) -> None:
     low = int(np.count_nonzero(mask & (counts <= 0)))
     copies = np.where(mask, np.maximum(counts, 1.0), 1.0).astype(np.intp)
     if missing:
-        session.log.line(f"({counted(missing, 'missing count')} ignored; {'observation' if missing == 1 else 'observations'} not deleted)")  # noqa: E501
+        session.log.line(
+            f"({counted(missing, 'missing count')} ignored; {'observation' if missing == 1 else 'observations'} not deleted)"
+        )  # noqa: E501
     if low:
-        session.log.line(f"({counted(low, 'zero or negative count')} ignored; {'observation' if low == 1 else 'observations'} not deleted)")  # noqa: E501
+        session.log.line(
+            f"({counted(low, 'zero or negative count')} ignored; {'observation' if low == 1 else 'observations'} not deleted)"
+        )  # noqa: E501
     n = data.n_obs
     extra = np.repeat(np.arange(n, dtype=np.intp), copies - 1)
     data.take(np.concatenate([np.arange(n, dtype=np.intp), extra]))
@@ -112,9 +116,7 @@ def stack(session: Session, line: Line) -> None:
     session.e.sample = None
 
 
-@command(
-    "separate", "varname [if] [in], BY(string) [GENerate(name) SHORTlabel MISSing SEQuential]", refused="by(exp)"
-)
+@command("separate", "varname [if] [in], BY(string) [GENerate(name) SHORTlabel MISSing SEQuential]", refused="by(exp)")
 def separate(session: Session, line: Line) -> None:
     """Create one variable per group."""
     data = session.data
@@ -143,20 +145,3 @@ def separate(session: Session, line: Line) -> None:
         title = f"{group_name} == {shown}" if line.flag("shortlabel") else f"{name}, {group_name} == {shown}"
         data.variables[f"{stub}{word}"].label = title[:80]
         data.variables[f"{stub}{word}"].format = column.format
-
-
-def set_observations(session: Session, text: str) -> None:
-    """`set obs #`. Raises r(198) when that is fewer than there are."""
-    try:
-        wanted = int(float(text))
-    except ValueError as fault:
-        raise invalid_syntax() from fault
-    data = session.data
-    before = data.n_obs
-    if wanted < before:
-        raise StataError(198, f"obs must be at least {before}")
-    data.set_obs(wanted)
-    session.e.sample = None
-    if wanted != before:
-        session.log.line(f"Number of observations (_N) was {before:,}, now {wanted:,}.")
-

@@ -178,7 +178,7 @@ def _save(session: Session, text: str) -> None:
     for label_name in before.split() or list(session.data.value_labels):
         for code in sorted(session.data.value_labels[label_name]):
             text_of = session.data.value_labels[label_name][code]
-            lines.append(f"label define {label_name} {code_name(code)} `\"{text_of}\"', modify")
+            lines.append(f'label define {label_name} {code_name(code)} `"{text_of}"\', modify')
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

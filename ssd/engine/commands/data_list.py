@@ -9,6 +9,7 @@ import numpy as np
 from ssd.engine.commands.data_labels import label_text
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.dataset import Dataset
+from ssd.engine.data.order import IndexArray
 from ssd.engine.errors import StataError
 from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.formats import cut_width, format_column, format_value, pad, parse_format, text_width
@@ -35,12 +36,12 @@ class Column:
         return pad(self.texts[row], width, left=self.left)
 
 
-def shown_values(data: Dataset, name: str, rows: object, *, labels: bool = True) -> list[str]:
+def shown_values(data: Dataset, name: str, rows: IndexArray, *, labels: bool = True) -> list[str]:
     """Values of a variable as displayed (formats and value labels), without padding."""
     column = data.variables[name]
     if column.is_string:
-        return [str(text) for text in column.values[rows].tolist()]  # type: ignore[index]
-    values: FloatArray = data.numeric(name)[rows]  # type: ignore[index]
+        return [str(text) for text in column.values[rows].tolist()]
+    values: FloatArray = data.numeric(name)[rows]
     texts = [text.strip() for text in format_column(values, column.format)]
     attached = data.labels_of(name) if labels else {}
     if attached:
@@ -91,7 +92,7 @@ def _round_check(line: Line) -> None:
         raise StataError(198, "options table and display may not be combined")
 
 
-def _column(session: Session, line: Line, name: str, rows: object) -> Column:
+def _column(session: Session, line: Line, name: str, rows: IndexArray) -> Column:
     data = session.data
     column = data.variables[name]
     texts = shown_values(data, name, rows, labels=not line.flag("nolabel"))
@@ -104,7 +105,7 @@ def _column(session: Session, line: Line, name: str, rows: object) -> Column:
     return Column(heading, texts, spec.left)
 
 
-def _summaries(session: Session, line: Line, columns: list[Column], rows: object) -> None:
+def _summaries(session: Session, line: Line, columns: list[Column], rows: IndexArray) -> None:
     """Extra rows for sum and mean."""
     for kind in ("mean", "sum"):
         wanted = line.options.get(kind)
@@ -114,7 +115,7 @@ def _summaries(session: Session, line: Line, columns: list[Column], rows: object
         for name, column in zip(line.varlist, columns, strict=True):
             text = ""
             if name in names and not session.data.variables[name].is_string:
-                values = session.data.numeric(name)[rows]  # type: ignore[index]
+                values = session.data.numeric(name)[rows]
                 values = values[~is_missing(values)]
                 number = float(values.mean()) if kind == "mean" and values.size else float(values.sum())
                 text = format_value(number, session.data.variables[name].format).strip()
@@ -131,7 +132,7 @@ def _breaks(data: Dataset, line: Line, rows: np.ndarray[tuple[int, ...], np.dtyp
     count = len(rows)
     if isinstance(names, list) and names:
         changed = np.zeros(count, dtype=np.bool_)
-        for name in names:
+        for name in map(str, names):
             values = data.variables[name].values[rows]
             changed[1:] |= values[1:] != values[:-1]
         return [bool(flag) for flag in changed.tolist()]

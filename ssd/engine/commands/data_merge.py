@@ -129,9 +129,7 @@ def _require_unique(codes: IndexArray, n_keys: int, keys: list[str], side: str) 
     if codes.size and np.bincount(codes, minlength=n_keys).max() > 1:
         plural = "variables" if len(keys) > 1 else "variable"
         verb = "do" if len(keys) > 1 else "does"
-        raise StataError(
-            459, f"{plural} {' '.join(keys)} {verb} not uniquely identify observations in the {side} data"
-        )
+        raise StataError(459, f"{plural} {' '.join(keys)} {verb} not uniquely identify observations in the {side} data")
 
 
 def _many_to_many(left: IndexArray, right: IndexArray, n_keys: int) -> Pairing:
@@ -314,4 +312,3 @@ def _report(session: Session, codes: IndexArray, result_name: str | None, *, upd
             log.line()
         row("Matched", number[3], notes(3))
     log.line("    " + "-" * 41)
-

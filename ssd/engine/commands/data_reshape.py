@@ -10,7 +10,7 @@ import numpy as np
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.columns import empty_column, joined_types
 from ssd.engine.data.dataset import Dataset, Variable, make_variable
-from ssd.engine.data.order import group_numbers
+from ssd.engine.data.order import IndexArray, group_numbers
 from ssd.engine.data.storage import INTEGER_LIMITS, narrow, stored_missing, widen
 from ssd.engine.errors import StataError, invalid_syntax, variable_not_found
 from ssd.engine.lang.options import read_options
@@ -154,9 +154,7 @@ def _to_long(session: Session, definition: Definition) -> None:
             out.variables[_long_name(stub)] = _interleaved(data, stub, values)
     for stub in definition.stubs:
         if _long_name(stub) not in out.variables:
-            out.variables[_long_name(stub)] = make_variable(
-                _long_name(stub), np.full(n * m, 2.0**1023), "byte"
-            )
+            out.variables[_long_name(stub)] = make_variable(_long_name(stub), np.full(n * m, 2.0**1023), "byte")
     _remember(out, definition, values)
     session.data = out
     session.e.sample = None
@@ -164,8 +162,8 @@ def _to_long(session: Session, definition: Definition) -> None:
     _report_long(session, definition, values, data)
 
 
-def _repeated(column: Variable, rows: object) -> Variable:
-    return replace(column, values=column.values[rows])  # type: ignore[index]
+def _repeated(column: Variable, rows: IndexArray) -> Variable:
+    return replace(column, values=column.values[rows])
 
 
 def _j_column(definition: Definition, values: list[str], n: int) -> Variable:
@@ -186,9 +184,7 @@ def _interleaved(data: Dataset, stub: str, values: list[str]) -> Variable:
     kind = first.type
     for other in present[1:]:
         if other.is_string != first.is_string:
-            raise StataError(
-                198, f"{first.name} type mismatch with other {_long_name(stub)} variables"
-            )
+            raise StataError(198, f"{first.name} type mismatch with other {_long_name(stub)} variables")
         kind = joined_types(replace(first, type=kind), other)
     blank = empty_column(replace(first, type=kind, values=narrow(np.empty(0), kind) if not first.is_string
                                  else first.values[:0]), data.n_obs).values  # fmt: skip

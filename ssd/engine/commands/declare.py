@@ -56,9 +56,7 @@ class Line:
     """`in` as 0-based half-open positions."""
     weight: Weight | None = None
     using: str | None = None
-    options: dict[str, str | bool | float | int | list[str] | list[float] | None] = field(
-        default_factory=dict
-    )
+    options: dict[str, str | bool | float | int | list[str] | list[float] | None] = field(default_factory=dict)
     """By full lower-case name. An absent flag is False, an absent valued option its default or None.
     `*` holds the text of undeclared options when the grammar has `*` among its options."""
     typed: set[str] = field(default_factory=set)
@@ -129,20 +127,22 @@ class Registry:
         self._modules: dict[str, str] = {}
         self._by_abbreviation: dict[str, str] = {}
         self._commands: dict[str, Command] = {}
+        self.conflicts: list[str] = []
+        """Names and abbreviations claimed twice; a test keeps this empty."""
 
     def add(self, name: str, minimum: int, module: str) -> None:
-        """Announce a command declared by `module`. Raises ValueError when an abbreviation is taken."""
+        """Announce a command declared by `module`. Where two claim a name or abbreviation, the first keeps it."""
         if name in self._modules:
-            raise ValueError(f"command {name} is declared in {self._modules[name]} and {module}")
+            self.conflicts.append(f"command {name} is declared in {self._modules[name]} and {module}")
+            return
         self._modules[name] = module
         for length in range(minimum, len(name) + 1):
             key = name[:length]
             other = self._by_abbreviation.get(key)
-            if other is not None and key == other:
-                continue
-            if other is not None and key != name:
-                raise ValueError(f"abbreviation {key} is claimed by {other} and {name}")
-            self._by_abbreviation[key] = name
+            if other is None or key == name:
+                self._by_abbreviation[key] = name
+            elif key != other:
+                self.conflicts.append(f"abbreviation {key} is claimed by {other} and {name}")
 
     def names(self) -> list[str]:
         """Full names of all commands, sorted."""
@@ -182,9 +182,7 @@ def command(
 
     def register(function: CommandFunction) -> CommandFunction:
         summary = (function.__doc__ or "").strip().splitlines()[0] if function.__doc__ else ""
-        REGISTERED.append(
-            Command(name, minimum or len(name), grammar, function, by, stored, refused, summary)
-        )
+        REGISTERED.append(Command(name, minimum or len(name), grammar, function, by, stored, refused, summary))
         return function
 
     return register

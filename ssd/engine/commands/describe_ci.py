@@ -19,14 +19,17 @@ from ssd.engine.stats.moments import moments
     "ci",
     "anything [if] [in] [aweight fweight] [, Level(cilevel) SEParator(integer 5) EXAct WAld AGresti WIlson Jeffreys "
     "Poisson EXPosure(varname) TOTal SD BONett]",
-    by="recall", stored="r(N) r(mean) r(proportion) r(se) r(lb) r(ub) r(level)",
+    by="recall",
+    stored="r(N) r(mean) r(proportion) r(se) r(lb) r(ub) r(level)",
     refused="poisson, exposure(), total, variances with bonett",
 )
 def ci(session: Session, line: Line) -> None:
     """Confidence intervals for means, proportions and variances."""
     words = line.anything.split()
     kinds = {"means": 4, "proportions": 4, "variances": 3}
-    kind = next((k for k, least in kinds.items() if words and len(words[0]) >= least and k.startswith(words[0])), "")
+    kind = next(
+        (k for k, least in kinds.items() if words and len(words[0]) >= least and k.startswith(words[0])), ""
+    )
     if not kind:
         raise invalid_syntax("ci subcommand must be means, proportions, or variances")
     for refused in ("poisson", "total", "bonett"):
@@ -112,8 +115,13 @@ def _proportions(session: Session, line: Line, names: list[str]) -> None:
     if len(asked) > 1:
         raise StataError(198, f"only one of {', '.join(asked)} is allowed")
     kind = asked[0] if asked else "exact"
-    titles = {"exact": "Binomial exact", "wald": "Binomial Wald", "agresti": "Agresti–Coull", "wilson": "Wilson",
-              "jeffreys": "Jeffreys"}
+    titles = {
+        "exact": "Binomial exact",
+        "wald": "Binomial Wald",
+        "agresti": "Agresti–Coull",
+        "wilson": "Wilson",
+        "jeffreys": "Jeffreys",
+    }
     _head(session, "Proportion", level, titles[kind])
     result = ResultSet()
     for name in names:
@@ -131,7 +139,8 @@ def _proportions(session: Session, line: Line, names: list[str]) -> None:
         low, high = proportion_interval(k, n, level, kind)
         _row(session, name, n, (p, se, low, high))
         result = ResultSet(
-            scalars={"N": n, "proportion": p, "se": se, "lb": low, "ub": high, "level": level}, macros={"citype": kind}
+            scalars={"N": n, "proportion": p, "se": se, "lb": low, "ub": high, "level": level},
+            macros={"citype": kind},
         )
     session.r = result
 
@@ -144,7 +153,9 @@ def _variances(session: Session, line: Line, names: list[str]) -> None:
     as_sd = line.flag("sd")
     session.log.line()
     title = "Std. dev." if as_sd else "Variance"
-    session.log.line(f"    Variable |        Obs{right(title, 12)}{right(f'[{level:g}% conf. interval]', 27)}")
+    session.log.line(
+        f"    Variable |        Obs{right(title, 12)}{right(f'[{level:g}% conf. interval]', 27)}"
+    )
     session.log.line(rule(13, 51))
     result = ResultSet()
     for name in names:
@@ -154,7 +165,12 @@ def _variances(session: Session, line: Line, names: list[str]) -> None:
         value = m.variance
         if as_sd:
             value, low, high = (float(np.sqrt(v)) for v in (value, low, high))
-        cells = right(count(m.n), 11) + right(number(value), 12) + right(number(low), 16) + right(number(high), 12)
+        cells = (
+            right(count(m.n), 11)
+            + right(number(value), 12)
+            + right(number(low), 16)
+            + right(number(high), 12)
+        )
         session.log.line(f"{right(abbreviate(name, 12), 12)} |{cells}")
         key = "sd" if as_sd else "Var"
         result = ResultSet(scalars={"N": m.n, key: value, "lb": low, "ub": high, "level": level})
@@ -162,8 +178,11 @@ def _variances(session: Session, line: Line, names: list[str]) -> None:
 
 
 @command(
-    "centile", "[varlist] [if] [in] [, Centile(numlist) CCi Normal Meansd Level(cilevel)]", by="recall",
-    stored="r(N) r(n_cent) r(c_#) r(lb_#) r(ub_#) r(centiles)", refused="none",
+    "centile",
+    "[varlist] [if] [in] [, Centile(numlist) CCi Normal Meansd Level(cilevel)]",
+    by="recall",
+    stored="r(N) r(n_cent) r(c_#) r(lb_#) r(ub_#) r(centiles)",
+    refused="none",
 )
 def centile(session: Session, line: Line) -> None:
     """Centiles with confidence intervals."""
@@ -246,4 +265,3 @@ def _centile(x: FloatArray, percent: float, level: float, line: Line) -> tuple[f
         inside, outside = 1 - float(cdf[upper - 2]), 1 - float(cdf[upper - 1]) if upper <= n else 0.0
         high_rank = upper - (alpha / 2 - outside) / (inside - outside)
     return value, _at_rank(x, low_rank), _at_rank(x, high_rank)
-

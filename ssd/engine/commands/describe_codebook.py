@@ -16,8 +16,10 @@ from ssd.engine.stats.moments import moments, percentiles
 
 @command(
     "codebook",
-    "[varlist] [if] [in] [, All Header Notes Mv Tabulate(integer 9) Problems DETail Compact DOTs]", by="recall",
-    stored="none", refused="all, header, notes, mv, problems, detail, dots, languages()",
+    "[varlist] [if] [in] [, All Header Notes Mv Tabulate(integer 9) Problems DETail Compact DOTs]",
+    by="recall",
+    stored="none",
+    refused="all, header, notes, mv, problems, detail, dots, languages()",
 )
 def codebook(session: Session, line: Line) -> None:
     """Describe the contents of variables."""
@@ -38,7 +40,9 @@ def codebook(session: Session, line: Line) -> None:
         if session.data.variables[name].is_string:
             _string_entry(session, name, session.data.strings(name)[mask].astype(str))
         else:
-            _numeric_entry(session, name, session.data.numeric(name)[mask], int(limit) if isinstance(limit, int) else 9)
+            _numeric_entry(
+                session, name, session.data.numeric(name)[mask], int(limit) if isinstance(limit, int) else 9
+            )
     session.r = ResultSet()
 
 
@@ -80,14 +84,28 @@ def _numeric_entry(session: Session, name: str, x: FloatArray, limit: int) -> No
         _entry(session, "Label", variable.value_label + ("" if labelled else ", but label does not exist"))
     session.log.line()
     low, high = (float(unique[0]), float(unique[-1])) if unique.size else (0.0, 0.0)
-    _entry(session, "Range", f"[{number(low)},{number(high)}]" if unique.size else "[.,.]", "Units", _units(unique))
+    _entry(
+        session,
+        "Range",
+        f"[{number(low)},{number(high)}]" if unique.size else "[.,.]",
+        "Units",
+        _units(unique),
+    )
     if dates and unique.size:
         shown = f"[{number(low, variable.format)},{number(high, variable.format)}]"
-        _entry(session, "Or equivalently", shown, "Units", "days" if variable.format.startswith("%td") else "")
+        _entry(
+            session, "Or equivalently", shown, "Units", "days" if variable.format.startswith("%td") else ""
+        )
     _entry(session, "Unique values", count(unique.size), "Missing .", f"{count(system)}/{count(x.size)}")
     if missing.sum() > system:
         others = [c for c in codes if c != "."]
-        _entry(session, "Unique mv codes", str(len(others)), "Missing .*", f"{int(missing.sum()) - system}/{x.size}")
+        _entry(
+            session,
+            "Unique mv codes",
+            str(len(others)),
+            "Missing .*",
+            f"{int(missing.sum()) - system}/{x.size}",
+        )
     session.log.line()
     if unique.size == 0:
         return
@@ -120,7 +138,12 @@ def _examples(session: Session, texts: list[str]) -> None:
 
 
 def _tabulation(
-    session: Session, name: str, unique: FloatArray, frequency: np.ndarray, missing: FloatArray, labelled: bool
+    session: Session,
+    name: str,
+    unique: FloatArray,
+    frequency: np.ndarray,
+    missing: FloatArray,
+    labelled: bool,
 ) -> None:
     log = session.log
     head = "Freq.   Numeric  Label" if labelled else "Freq.  Value"
@@ -128,7 +151,9 @@ def _tabulation(
     missing_codes, missing_counts = np.unique(missing, return_counts=True)
     rows = list(zip(unique, frequency, strict=True)) + list(zip(missing_codes, missing_counts, strict=True))
     for value, times in rows:
-        shown = number(float(value)) if not bool(is_missing(np.array([value]))[0]) else missing_name(float(value))
+        shown = (
+            number(float(value)) if not bool(is_missing(np.array([value]))[0]) else missing_name(float(value))
+        )
         if labelled:
             text = value_text(session, name, float(value))
             label = text if text != shown else ""
@@ -154,17 +179,24 @@ def _string_entry(session: Session, name: str, texts: np.ndarray) -> None:
         return
     if unique.size <= 9:
         session.log.line(f"{right('Tabulation', 22)}: Freq.  Value")
-        rows = ([('""', empty)] if empty else []) + [(f'"{t}"', int(f)) for t, f in zip(unique, frequency, strict=True)]
+        rows = ([('""', empty)] if empty else []) + [
+            (f'"{t}"', int(f)) for t, f in zip(unique, frequency, strict=True)
+        ]
         for text, times in rows:
             session.log.line(" " * 22 + right(count(times), 7) + "  " + text)
     else:
         ordered = np.sort(texts)
         picks = [ordered[min(texts.size - 1, int(texts.size * q))] for q in (0.2, 0.4, 0.6, 0.8)]
         _examples(session, [f'"{clip(str(t), 50)}"' for t in picks])
-    blanks = [word for word, found in (
-        ("embedded blanks", any(" " in t.strip() for t in unique)), ("leading blanks", any(t[0] == " " for t in unique)),
-        ("trailing blanks", any(t[-1] == " " for t in unique)),
-    ) if found]
+    blanks = [
+        word
+        for word, found in (
+            ("embedded blanks", any(" " in t.strip() for t in unique)),
+            ("leading blanks", any(t[0] == " " for t in unique)),
+            ("trailing blanks", any(t[-1] == " " for t in unique)),
+        )
+        if found
+    ]
     if blanks:
         session.log.line()
         _entry(session, "Warning", f"Variable has {' and '.join(blanks)}.")
@@ -191,14 +223,20 @@ def _compact(session: Session, names: list[str], mask: np.ndarray) -> None:
         x = x[~is_missing(x)]
         m = moments(x)
         cells = f"{number(m.mean):>9} {number(m.minimum):>9} {number(m.maximum):>9}"
-        log.line(f"{stub} {count(x.size):>6} {count(np.unique(x).size):>6} {cells}  {clip(variable.label, 32)}".rstrip())
+        log.line(
+            f"{stub} {count(x.size):>6} {count(np.unique(x).size):>6} {cells}  {clip(variable.label, 32)}".rstrip()
+        )
     log.line("-" * 80)
     session.r = ResultSet()
 
 
 @command(
-    "inspect", "[varlist] [if] [in]", minimum=3, by="recall",
-    stored="r(N) r(N_neg) r(N_0) r(N_pos) r(N_negint) r(N_posint) r(N_unique) r(N_undoc)", refused="none",
+    "inspect",
+    "[varlist] [if] [in]",
+    minimum=3,
+    by="recall",
+    stored="r(N) r(N_neg) r(N_0) r(N_pos) r(N_negint) r(N_posint) r(N_unique) r(N_undoc)",
+    refused="none",
 )
 def inspect(session: Session, line: Line) -> None:
     """Counts of negative, zero, positive, missing values with a small histogram."""
@@ -216,9 +254,15 @@ def _inspect_one(session: Session, name: str, x: FloatArray) -> ResultSet:
     kept = x[~missing]
     integer = kept == np.round(kept)
     rows = [("Negative", kept < 0), ("Zero", kept == 0), ("Positive", kept > 0)]
-    bars = np.histogram(kept, bins=5)[0] if kept.size and kept.min() < kept.max() else np.array([0, 0, kept.size, 0, 0])
+    bars = (
+        np.histogram(kept, bins=5)[0]
+        if kept.size and kept.min() < kept.max()
+        else np.array([0, 0, kept.size, 0, 0])
+    )
     heights = np.ceil(bars / max(1, bars.max()) * 5).astype(int)
-    picture = ["|  " + "   ".join("#" if height >= level else " " for height in heights) for level in (5, 4, 3, 2, 1)]
+    picture = [
+        "|  " + "   ".join("#" if height >= level else " " for height in heights) for level in (5, 4, 3, 2, 1)
+    ]
     label = session.data.variables[name].label
     log.line()
     log.line(f"{name}:  {clip(label, 40):<44}Number of observations")
@@ -246,8 +290,15 @@ def _inspect_one(session: Session, name: str, x: FloatArray) -> ResultSet:
     log.line(f"  ({unique if unique <= 99 else 'More than 99'} unique value{'s' if unique != 1 else ''})")
     labels = session.data.value_labels.get(session.data.variables[name].value_label, {})
     undocumented = sum(1 for v in np.unique(kept) if v != round(v) or int(v) not in labels) if labels else 0
-    return ResultSet(scalars={
-        "N": float(kept.size), "N_neg": float((kept < 0).sum()), "N_0": float((kept == 0).sum()),
-        "N_pos": float((kept > 0).sum()), "N_negint": float(((kept < 0) & integer).sum()),
-        "N_posint": float(((kept > 0) & integer).sum()), "N_unique": float(unique), "N_undoc": float(undocumented),
-    })
+    return ResultSet(
+        scalars={
+            "N": float(kept.size),
+            "N_neg": float((kept < 0).sum()),
+            "N_0": float((kept == 0).sum()),
+            "N_pos": float((kept > 0).sum()),
+            "N_negint": float(((kept < 0) & integer).sum()),
+            "N_posint": float(((kept > 0) & integer).sum()),
+            "N_unique": float(unique),
+            "N_undoc": float(undocumented),
+        }
+    )

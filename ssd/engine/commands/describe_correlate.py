@@ -11,13 +11,22 @@ from ssd.engine.missing import MISSING, FloatArray, is_missing
 from ssd.engine.output.tables import abbreviate, count, number, right, rule
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.session import Session
-from ssd.engine.stats.correlation import correlation_matrix, correlation_p, covariance_matrix, partial_correlations
+from ssd.engine.stats.correlation import (
+    correlation_matrix,
+    correlation_p,
+    covariance_matrix,
+    partial_correlations,
+)
 from ssd.engine.stats.moments import moments
 
 
 @command(
-    "correlate", "[varlist] [if] [in] [aweight fweight] [, Means NOFormat Covariance Wrap]", minimum=3, by="recall",
-    stored="r(N) r(rho) r(cov_12) r(Var_1) r(Var_2) r(C)", refused="pweights; wrap has no effect",
+    "correlate",
+    "[varlist] [if] [in] [aweight fweight] [, Means NOFormat Covariance Wrap]",
+    minimum=3,
+    by="recall",
+    stored="r(N) r(rho) r(cov_12) r(Var_1) r(Var_2) r(C)",
+    refused="pweights; wrap has no effect",
 )
 def correlate(session: Session, line: Line) -> None:
     """Correlation or covariance matrix of the complete observations."""
@@ -30,7 +39,11 @@ def correlate(session: Session, line: Line) -> None:
     if not chosen.mask.any():
         raise no_observations()
     columns = numeric_columns(session, names, chosen.mask)
-    covariance = covariance_matrix(columns, chosen.weights, chosen.kind) if chosen.n > 1 else np.full((len(names),) * 2, MISSING)
+    covariance = (
+        covariance_matrix(columns, chosen.weights, chosen.kind)
+        if chosen.n > 1
+        else np.full((len(names),) * 2, MISSING)
+    )
     shown = covariance if line.flag("covariance") else correlation_matrix(covariance)
     log = session.log
     if chosen.kind == "aweight" and chosen.weights is not None:
@@ -40,15 +53,21 @@ def correlate(session: Session, line: Line) -> None:
         _means(session, names, columns, chosen)
     else:
         log.line()
-    cell = (lambda v: number(v, "%8.0g")) if line.flag("covariance") else (lambda v: f"{v:.4f}" if v < MISSING else ".")
+    cell = (
+        (lambda v: number(v, "%8.0g"))
+        if line.flag("covariance")
+        else (lambda v: f"{v:.4f}" if v < MISSING else ".")
+    )
     _triangle(session, names, [[[cell(float(shown[i, j]))] for j in range(i + 1)] for i in range(len(names))])
     log.line()
     scalars = {"N": chosen.n}
     if len(names) > 1:
         first = float(shown[1, 0])
-        scalars |= {"cov_12": first, "Var_1": float(covariance[0, 0]), "Var_2": float(covariance[1, 1])} if line.flag(
-            "covariance"
-        ) else {"rho": first}
+        scalars |= (
+            {"cov_12": first, "Var_1": float(covariance[0, 0]), "Var_2": float(covariance[1, 1])}
+            if line.flag("covariance")
+            else {"rho": first}
+        )
     session.r = ResultSet(scalars=scalars, matrices={"C": Matrix.of(shown, names, names)})
 
 
@@ -77,13 +96,17 @@ def _triangle(session: Session, names: list[str], cells: list[list[list[str]]], 
             shown = [cells[i][j] for j in panel if j <= i]
             for depth in range(len(shown[0])):
                 first = right(abbreviate(names[i], 12), 12) if depth == 0 else " " * 12
-                session.log.line(f"{first} |" + "".join(right(c[depth], 9) + tail for c in shown).rstrip(" ") + tail)
+                session.log.line(
+                    f"{first} |" + "".join(right(c[depth], 9) + tail for c in shown).rstrip(" ") + tail
+                )
 
 
 @command(
     "pwcorr",
     "[varlist] [if] [in] [aweight fweight] [, Obs SIG LISTwise CASEwise Bonferroni SIDak Print(real 1) STar(real -1)]",
-    by="recall", stored="r(N) r(rho) r(C)", refused="none",
+    by="recall",
+    stored="r(N) r(rho) r(C)",
+    refused="none",
 )
 def pwcorr(session: Session, line: Line) -> None:
     """Pairwise correlations with significance."""
@@ -162,13 +185,20 @@ def _pairwise_triangle(session: Session, names: list[str], cells: list[list[list
             shown = [cells[i][j] for j in panel if j <= i]
             for depth in range(len(shown[0])):
                 first = right(abbreviate(names[i], 12), 12) if depth == 0 else " " * 12
-                body = "".join(right(c[depth] or " ", 10)[(0 if at == 0 else 1):] for at, c in enumerate(shown))
+                body = "".join(
+                    right(c[depth] or " ", 10)[(0 if at == 0 else 1) :] for at, c in enumerate(shown)
+                )
                 session.log.line(f"{first} |{body}")
             if stacked:
                 session.log.line(" " * 13 + "|")
 
 
-@command("pcorr", "varlist(min=2) [if] [in] [aweight fweight]", by="recall", stored="r(N) r(df) r(p_corr) r(sp_corr)")
+@command(
+    "pcorr",
+    "varlist(min=2) [if] [in] [aweight fweight]",
+    by="recall",
+    stored="r(N) r(df) r(p_corr) r(sp_corr)",
+)
 def pcorr(session: Session, line: Line) -> None:
     """Partial and semipartial correlations of the first variable with each other."""
     from scipy.stats import t as student
@@ -206,7 +236,9 @@ def pcorr(session: Session, line: Line) -> None:
     )
 
 
-def _weighted_partial(columns: FloatArray, weights: FloatArray, n: float) -> tuple[FloatArray, FloatArray, int]:
+def _weighted_partial(
+    columns: FloatArray, weights: FloatArray, n: float
+) -> tuple[FloatArray, FloatArray, int]:
     """Reduces the weighted problem to an unweighted one of the same cross products when weights are trivial."""
     if np.all(weights == 1.0):
         return partial_correlations(columns)

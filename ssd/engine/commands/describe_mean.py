@@ -8,9 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.describe_selection import Categories, Selection, categories, confidence_level, present, select
+from ssd.engine.commands.describe_selection import (
+    Categories,
+    Selection,
+    categories,
+    confidence_level,
+    present,
+    select,
+)
+from ssd.engine.commands.estimation import Estimation
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
 from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.estimation import CoefficientTable
 from ssd.engine.output.tables import abbreviate, centre, clip, count, display_width, number, right, rule
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.session import Session
@@ -31,27 +40,42 @@ class _Row:
     label: str
 
 
-@command("mean", f"varlist(numeric) [if] [in] [fweight aweight pweight iweight] [, {OPTIONS}]", stored=STORED, refused=REFUSED)
+@command(
+    "mean",
+    f"varlist(numeric) [if] [in] [fweight aweight pweight iweight] [, {OPTIONS}]",
+    stored=STORED,
+    refused=REFUSED,
+)
 def mean(session: Session, line: Line) -> None:
     """Estimate means."""
     _estimate(session, line, "mean")
 
 
-@command("total", f"varlist(numeric) [if] [in] [fweight iweight pweight] [, {OPTIONS}]", stored=STORED, refused=REFUSED)
+@command(
+    "total",
+    f"varlist(numeric) [if] [in] [fweight iweight pweight] [, {OPTIONS}]",
+    stored=STORED,
+    refused=REFUSED,
+)
 def total(session: Session, line: Line) -> None:
     """Estimate totals."""
     _estimate(session, line, "total")
 
 
-@command("ratio", f"anything [if] [in] [fweight iweight pweight] [, {OPTIONS}]", stored=STORED, refused=REFUSED)
+@command(
+    "ratio", f"anything [if] [in] [fweight iweight pweight] [, {OPTIONS}]", stored=STORED, refused=REFUSED
+)
 def ratio(session: Session, line: Line) -> None:
     """Estimate ratios, each written (name: y/x), (y/x) or y/x."""
     _estimate(session, line, "ratio")
 
 
 @command(
-    "proportion", f"varlist [if] [in] [fweight pweight iweight] [, {OPTIONS} CITYPE(string) PERCENT MISSing]",
-    minimum=4, stored=STORED, refused=REFUSED + "; percent; citype() other than logit, normal, wald",
+    "proportion",
+    f"varlist [if] [in] [fweight pweight iweight] [, {OPTIONS} CITYPE(string) PERCENT MISSing]",
+    minimum=4,
+    stored=STORED,
+    refused=REFUSED + "; percent; citype() other than logit, normal, wald",
 )
 def proportion(session: Session, line: Line) -> None:
     """Estimate proportions of each category."""
@@ -73,17 +97,26 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
     chosen = _narrow(session, chosen, [*over_names, *([cluster] if cluster else [])])
     if not chosen.mask.any():
         raise no_observations()
-    groups = categories(session, over_names[0], chosen.mask, nolabel=line.flag("nolabel")) if over_names else None
-    masks = [np.ones(int(chosen.mask.sum()))] if groups is None else [
-        (groups.codes == code).astype(np.float64) for code in range(groups.size)
-    ]
+    groups = (
+        categories(session, over_names[0], chosen.mask, nolabel=line.flag("nolabel")) if over_names else None
+    )
+    masks = (
+        [np.ones(int(chosen.mask.sum()))]
+        if groups is None
+        else [(groups.codes == code).astype(np.float64) for code in range(groups.size)]
+    )
     columns, denominators, plain = _columns(session, line, kind, pairs, names, chosen)
     rows = _rows(plain, groups)
     weights = chosen.weights if chosen.weights is not None else np.ones(columns.shape[0])
     cluster_values = _cluster_values(session, cluster, chosen) if cluster else None
     found = estimate(
-        "mean" if kind == "proportion" else kind, columns, masks, weights, chosen.kind in ("", "fweight", "iweight"),
-        cluster_values, denominators,
+        "mean" if kind == "proportion" else kind,
+        columns,
+        masks,
+        weights,
+        chosen.kind in ("", "fweight", "iweight"),
+        cluster_values,
+        denominators,
     )
     if kind == "proportion" and cluster_values is None and chosen.kind in ("", "fweight"):
         # The analytic variance of a sample proportion is p(1-p)/n, not over n-1 ([R] proportion).
@@ -95,8 +128,14 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
     limits = _limits(kind, line, found, df, level)
     if not line.flag("noheader"):
         _print_header(session, kind, chosen, n_clusters)
-    _print(session, kind, rows, found, limits, level, cluster, n_clusters, pairs)
+
+    def show() -> None:
+        _print(session, kind, rows, found, limits, level, cluster, n_clusters, pairs)
+
+    show()
     _post(session, line, kind, rows, found, limits, df, chosen, n_clusters, over_names, cluster)
+    table = CoefficientTable([row.name for row in rows], found.b, found.V, "", df, level, coefficient_heading=kind.capitalize())
+    session.e.hidden["estimation"] = Estimation({}, table, show)
 
 
 def _cluster(line: Line) -> str:
@@ -136,16 +175,23 @@ def _ratio_pairs(session: Session, text: str) -> list[tuple[str, str, str]]:
 
 
 def _columns(
-    session: Session, line: Line, kind: str, pairs: list[tuple[str, str, str]], names: list[str], chosen: Selection
+    session: Session,
+    line: Line,
+    kind: str,
+    pairs: list[tuple[str, str, str]],
+    names: list[str],
+    chosen: Selection,
 ) -> tuple[FloatArray, FloatArray | None, list[_Row]]:
     if kind == "ratio":
         top = np.column_stack([session.data.numeric(p[1])[chosen.mask] for p in pairs])
         bottom = np.column_stack([session.data.numeric(p[2])[chosen.mask] for p in pairs])
         return top, bottom, [_Row(p[0], "", p[0]) for p in pairs]
     if kind != "proportion":
-        return np.column_stack([session.data.numeric(n)[chosen.mask] for n in names]), None, [
-            _Row(n, "", n) for n in names
-        ]
+        return (
+            np.column_stack([session.data.numeric(n)[chosen.mask] for n in names]),
+            None,
+            [_Row(n, "", n) for n in names],
+        )
     columns, rows = [], []
     for name in names:
         levels = categories(session, name, chosen.mask, nolabel=line.flag("nolabel"))
@@ -157,7 +203,11 @@ def _columns(
 
 def _level_name(levels: Categories, code: int) -> str:
     value = levels.values[code]
-    return str(int(value)) if isinstance(value, float) and value == round(value) and value < MISSING else str(code + 1)
+    return (
+        str(int(value))
+        if isinstance(value, float) and value == round(value) and value < MISSING
+        else str(code + 1)
+    )
 
 
 def _rows(plain: list[_Row], groups: Categories | None) -> list[_Row]:
@@ -174,7 +224,9 @@ def _rows(plain: list[_Row], groups: Categories | None) -> list[_Row]:
     return rows
 
 
-def _limits(kind: str, line: Line, found: Estimates, df: float, level: float) -> tuple[FloatArray, FloatArray]:
+def _limits(
+    kind: str, line: Line, found: Estimates, df: float, level: float
+) -> tuple[FloatArray, FloatArray]:
     se = np.sqrt(np.diag(found.V))
     critical = t_critical(df, level)
     citype = (line.text_option("citype") or "logit").strip() if kind == "proportion" else ""
@@ -194,12 +246,21 @@ def _print_header(session: Session, kind: str, chosen: Selection, n_clusters: fl
 
 
 def _print(
-    session: Session, kind: str, rows: list[_Row], found: Estimates, limits: tuple[FloatArray, FloatArray], level: float,
-    cluster: str, n_clusters: float, pairs: list[tuple[str, str, str]],
+    session: Session,
+    kind: str,
+    rows: list[_Row],
+    found: Estimates,
+    limits: tuple[FloatArray, FloatArray],
+    level: float,
+    cluster: str,
+    n_clusters: float,
+    pairs: list[tuple[str, str, str]],
 ) -> None:
     log = session.log
     blocks = list(dict.fromkeys(row.block for row in rows))
-    widest = max([*(display_width(b) for b in blocks), *(display_width(r.label) + (1 if r.block else 0) for r in rows)])
+    widest = max(
+        [*(display_width(b) for b in blocks), *(display_width(r.label) + (1 if r.block else 0) for r in rows)]
+    )
     width = min(28, max(12, widest))
     log.line()
     for name, top, bottom in pairs:
@@ -228,7 +289,9 @@ def _print(
             label = clip(row.label, width - 1) + " " if block else abbreviate(row.label, width)
             cells = right(number(float(found.b[position])), 11) + right(number(float(se[position])), 11)
             if se[position] > 0:
-                cells += right(number(float(limits[0][position])), 14) + right(number(float(limits[1][position])), 12)
+                cells += right(number(float(limits[0][position])), 14) + right(
+                    number(float(limits[1][position])), 12
+                )
             else:
                 cells = right(number(float(found.b[position])), 11) + right("0", 11)
                 cells += right(".", 14) + right(".", 12)
@@ -237,8 +300,17 @@ def _print(
 
 
 def _post(
-    session: Session, line: Line, kind: str, rows: list[_Row], found: Estimates, limits: tuple[FloatArray, FloatArray],
-    df: float, chosen: Selection, n_clusters: float, over_names: list[str], cluster: str,
+    session: Session,
+    line: Line,
+    kind: str,
+    rows: list[_Row],
+    found: Estimates,
+    limits: tuple[FloatArray, FloatArray],
+    df: float,
+    chosen: Selection,
+    n_clusters: float,
+    over_names: list[str],
+    cluster: str,
 ) -> None:
     from scipy.stats import t as student
 
@@ -249,13 +321,28 @@ def _post(
     p = np.where(se > 0, 2 * student.sf(np.abs(np.where(se > 0, t, 0.0)), df), MISSING)
     level = confidence_level(session, line)
     k = len(names)
-    table = np.vstack([
-        found.b, se, t, p, limits[0], limits[1], np.full(k, df), np.full(k, t_critical(df, level)), np.zeros(k),
-    ])
+    table = np.vstack(
+        [
+            found.b,
+            se,
+            t,
+            p,
+            limits[0],
+            limits[1],
+            np.full(k, df),
+            np.full(k, t_critical(df, level)),
+            np.zeros(k),
+        ]
+    )
     macros = {
-        "cmd": kind, "cmdline": f"{kind} {line.text.strip()}", "title": f"{kind.capitalize()} estimation",
-        "varlist": " ".join(line.varlist), "depvar": " ".join(line.varlist), "properties": "b V",
-        "vce": "cluster" if cluster else "analytic", "estat_cmd": "estat_vce_only",
+        "cmd": kind,
+        "cmdline": f"{kind} {line.text.strip()}",
+        "title": f"{kind.capitalize()} estimation",
+        "varlist": " ".join(line.varlist),
+        "depvar": " ".join(line.varlist),
+        "properties": "b V",
+        "vce": "cluster" if cluster else "analytic",
+        "estat_cmd": "estat_vce_only",
     }
     if cluster:
         macros |= {"clustvar": cluster, "vcetype": "Robust"}
@@ -267,7 +354,8 @@ def _post(
     if n_clusters:
         scalars["N_clust"] = n_clusters
     e_matrices = {
-        "b": Matrix.of(found.b[None, :], ["y1"], names), "V": Matrix.of(found.V, names, names),
+        "b": Matrix.of(found.b[None, :], ["y1"], names),
+        "V": Matrix.of(found.V, names, names),
         "_N": Matrix.of(found.counts[None, :], ["r1"], names),
     }
     row_names = ["b", "se", "t", "pvalue", "ll", "ul", "df", "crit", "eform"]

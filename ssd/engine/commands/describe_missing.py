@@ -14,13 +14,17 @@ from ssd.engine.session import Session
 
 @command(
     "misstable",
-    "anything [if] [in] [, All SHOWzeros GENerate(string) FREQuency ASIS BYPatterns EXOK EXMiss]", minimum=6,
-    stored="r(max) or r(N_complete) r(N_incomplete) r(K)", refused="tree, nested, generate(), exok, bypatterns",
+    "anything [if] [in] [, All SHOWzeros GENerate(string) FREQuency ASIS BYPatterns EXOK EXMiss]",
+    minimum=6,
+    stored="r(max) or r(N_complete) r(N_incomplete) r(K)",
+    refused="tree, nested, generate(), exok, bypatterns",
 )
 def misstable(session: Session, line: Line) -> None:
     """Report counts or patterns of missing values."""
     words = line.anything.split()
-    kind = next((k for k in ("summarize", "patterns") if words and len(words[0]) >= 3 and k.startswith(words[0])), "")
+    kind = next(
+        (k for k in ("summarize", "patterns") if words and len(words[0]) >= 3 and k.startswith(words[0])), ""
+    )
     if words and words[0] == "sum":
         kind = "summarize"
     if not kind:
@@ -57,7 +61,9 @@ def _summarize(session: Session, line: Line, names: list[str], mask: np.ndarray)
     log.line("      Variable |     Obs=.     Obs>.     Obs<.  | values        Min         Max")
     log.line("  " + "-" * 13 + "+" + "-" * 32 + "+" + "-" * 30)
     for name, kept, system, extended in shown:
-        cells = "".join(right(count(n) if n or line.flag("showzeros") else "", 10) for n in (system, extended, kept.size))
+        cells = "".join(
+            right(count(n) if n or line.flag("showzeros") else "", 10) for n in (system, extended, kept.size)
+        )
         unique = int(np.unique(kept).size)
         values = right(str(unique) if unique <= 500 else ">500", 7)
         low, high = (number(float(kept.min())), number(float(kept.max()))) if kept.size else (".", ".")
@@ -75,7 +81,9 @@ def _patterns(session: Session, line: Line, names: list[str], mask: np.ndarray) 
         log.line("(no missing values)")
         session.r = ResultSet(scalars={"N_complete": float(n), "N_incomplete": 0.0, "K": 0.0})
         return
-    ordered = list(columns) if line.flag("asis") else sorted(columns, key=lambda name: int(columns[name].sum()))
+    ordered = (
+        list(columns) if line.flag("asis") else sorted(columns, key=lambda name: int(columns[name].sum()))
+    )
     grid = np.column_stack([~columns[name] for name in ordered]).astype(np.int8)
     patterns, frequency = np.unique(grid, axis=0, return_counts=True)
     complete = int(frequency[patterns.all(axis=1)].sum())
@@ -99,9 +107,13 @@ def _patterns(session: Session, line: Line, names: list[str], mask: np.ndarray) 
     log.line(f"  {right(count(n) if counts else '100%', 11)} |")
     log.line()
     log.line("  Variables are  " + "  ".join(f"({j + 1}) {name}" for j, name in enumerate(ordered)))
-    session.r = ResultSet(scalars={
-        "N_complete": float(complete), "N_incomplete": float(n - complete), "K": float(len(rows) - (complete > 0)),
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_complete": float(complete),
+            "N_incomplete": float(n - complete),
+            "K": float(len(rows) - (complete > 0)),
+        }
+    )
 
 
 def _percent(value: float) -> str:

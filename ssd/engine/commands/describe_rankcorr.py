@@ -16,8 +16,10 @@ from ssd.engine.stats.correlation import correlation_p, kendall, ranks
 
 @command(
     "spearman",
-    "[varlist] [if] [in] [, STATs(string) Print(real -1) STar(real -1) Bonferroni SIDak PW MATRIX]", by="recall",
-    stored="r(N) r(rho) r(p) r(Nobs) r(Rho) r(P)", refused="none",
+    "[varlist] [if] [in] [, STATs(string) Print(real -1) STar(real -1) Bonferroni SIDak PW MATRIX]",
+    by="recall",
+    stored="r(N) r(rho) r(p) r(Nobs) r(Rho) r(P)",
+    refused="none",
 )
 def spearman(session: Session, line: Line) -> None:
     """Spearman's rank correlations."""
@@ -25,7 +27,9 @@ def spearman(session: Session, line: Line) -> None:
 
 
 @command(
-    "ktau", "[varlist] [if] [in] [, STATs(string) Print(real -1) STar(real -1) Bonferroni SIDak PW MATRIX]", by="recall",
+    "ktau",
+    "[varlist] [if] [in] [, STATs(string) Print(real -1) STar(real -1) Bonferroni SIDak PW MATRIX]",
+    by="recall",
     stored="r(N) r(tau_a) r(tau_b) r(score) r(se_score) r(p) r(Nobs) r(Tau_a) r(Tau_b) r(Score) r(Se_Score) r(P)",
     refused="none",
 )
@@ -122,8 +126,15 @@ def _report_matrix(
         log.line(f"    max = {max(sizes):6,.0f}")
     else:
         log.line(f"Number of observations = {sizes[0]:,.0f}")
-    titles = {"rho": "rho", "obs": "Number of obs", "p": "Sig. level", "taua": "tau_a", "taub": "tau_b",
-              "score": "score", "se": "se of score"}
+    titles = {
+        "rho": "rho",
+        "obs": "Number of obs",
+        "p": "Sig. level",
+        "taua": "tau_a",
+        "taub": "tau_b",
+        "score": "score",
+        "se": "se of score",
+    }
     if len(asked) > 1:
         log.line()
         widest = max(len(titles[s]) for s in asked)
@@ -133,7 +144,15 @@ def _report_matrix(
         for s in asked:
             log.line("| " + titles[s].ljust(widest) + " |")
         log.line("+" + "-" * (widest + 2) + "+")
-    keys = {"rho": "rho", "obs": "n", "p": "p", "taua": "tau_a", "taub": "tau_b", "score": "score", "se": "se_score"}
+    keys = {
+        "rho": "rho",
+        "obs": "n",
+        "p": "p",
+        "taua": "tau_a",
+        "taub": "tau_b",
+        "score": "score",
+        "se": "se_score",
+    }
     star = line.options.get("star")
     limit = line.options.get("print")
     log.line()
@@ -148,7 +167,13 @@ def _report_matrix(
                 hidden = i != j and isinstance(limit, float) and limit >= 0 and pair["p"] > limit
                 mark = "*" if i != j and isinstance(star, float) and pair["p"] <= star and depth == 0 else " "
                 value = pair[keys[statistic]]
-                text = count(value) if statistic in ("obs", "score") else f"{value:.4f}" if value < MISSING else "."
+                text = (
+                    count(value)
+                    if statistic in ("obs", "score")
+                    else f"{value:.4f}"
+                    if value < MISSING
+                    else "."
+                )
                 if hidden or (statistic == "p" and i == j):
                     text = ""
                 body += right(text, 9 if j == 0 else 8) + mark

@@ -39,7 +39,9 @@ class Selection:
         return self.weights
 
 
-def select(session: Session, line: Line, complete: list[str] | None = None, *, missing: bool = False) -> Selection:
+def select(
+    session: Session, line: Line, complete: list[str] | None = None, *, missing: bool = False
+) -> Selection:
     """`if`, `in`, by-group and positive weights; also complete in the named variables unless `missing`."""
     mask = line.sample(session)
     weights = line.weights(session)
@@ -82,7 +84,10 @@ def categories(session: Session, name: str, mask: BoolArray, *, nolabel: bool = 
     numbers, codes = np.unique(session.data.numeric(name)[mask], return_inverse=True)
     values: list[float | str] = [float(v) for v in numbers]
     return Categories(
-        name, values, [value_text(session, name, float(v), nolabel=nolabel) for v in numbers], codes.astype(np.intp)
+        name,
+        values,
+        [value_text(session, name, float(v), nolabel=nolabel) for v in numbers],
+        codes.astype(np.intp),
     )
 
 
@@ -129,7 +134,11 @@ def heading(session: Session, name: str) -> str:
 def confidence_level(session: Session, line: Line) -> float:
     """The level() option (declared as cilevel), or `set level`."""
     given = line.options.get("level")
-    return float(given) if isinstance(given, (int, float)) and given else float(session.settings.get("level", "95"))
+    return (
+        float(given)
+        if isinstance(given, (int, float)) and given
+        else float(session.settings.get("level", "95"))
+    )
 
 
 def numeric_varlist(session: Session, line: Line) -> list[str]:

@@ -66,7 +66,13 @@ def _scalars(m: Moments, *, with_spread: bool) -> dict[str, float]:
         return {"N": 0.0, "sum_w": 0.0, "sum": 0.0}
     spread = {"Var": m.variance, "sd": m.sd} if with_spread else {}
     return {
-        "N": m.n, "sum_w": m.sum_w, "mean": m.mean, **spread, "min": m.minimum, "max": m.maximum, "sum": m.total,
+        "N": m.n,
+        "sum_w": m.sum_w,
+        "mean": m.mean,
+        **spread,
+        "min": m.minimum,
+        "max": m.maximum,
+        "sum": m.total,
     }
 
 
@@ -95,7 +101,9 @@ def _table_row(session: Session, name: str, m: Moments, chosen: Selection, fmt: 
     cells = right(count(m.n if chosen.kind != "iweight" else float(chosen.mask.sum())), n_width)
     if _shows_weight(chosen):
         cells += right(number(m.sum_w, "%10.0g"), 12)
-    cells += right(_shown(m.mean, fmt), 12) + right(_shown(m.sd, fmt) if m.n > 1 else ".", 11 if _shows_weight(chosen) else 12)
+    cells += right(_shown(m.mean, fmt), 12) + right(
+        _shown(m.sd, fmt) if m.n > 1 else ".", 11 if _shows_weight(chosen) else 12
+    )
     cells += right(_shown(m.minimum, fmt), 11) + right(_shown(m.maximum, fmt), 11)
     session.log.line(stub + cells)
 
@@ -123,11 +131,17 @@ def _detail(
     shown_p = dict(zip(PERCENTS, p, strict=True))
     label_wgt = "Sum of wgt."
     right_side = {
-        10: ("Obs", count(m.n)), 25: (label_wgt, count(m.sum_w)), 50: ("Mean", number(m.mean)),
-        -1: ("Std. dev.", number(m.sd)), 90: ("Variance", number(m.variance)),
-        95: ("Skewness", number(skewness)), 99: ("Kurtosis", number(kurtosis)),
+        10: ("Obs", count(m.n)),
+        25: (label_wgt, count(m.sum_w)),
+        50: ("Mean", number(m.mean)),
+        -1: ("Std. dev.", number(m.sd)),
+        90: ("Variance", number(m.variance)),
+        95: ("Skewness", number(skewness)),
+        99: ("Kurtosis", number(kurtosis)),
     }
-    extremes = dict(zip((1, 5, 10, 25), smallest, strict=True)) | dict(zip((75, 90, 95, 99), largest, strict=True))
+    extremes = dict(zip((1, 5, 10, 25), smallest, strict=True)) | dict(
+        zip((75, 90, 95, 99), largest, strict=True)
+    )
     log.line("      Percentiles      Smallest")
     for percent in (1, 5, 10, 25, 0, 50, -1, 75, 90, 95, 99):
         if percent == 0:
@@ -143,7 +157,13 @@ def _detail(
             text += "       " + label + right(value, 23 - len(label))
         log.line(text.rstrip())
     scalars = {"N": m.n, "sum_w": m.sum_w, "mean": m.mean, "Var": m.variance, "sd": m.sd}
-    scalars |= {"skewness": skewness, "kurtosis": kurtosis, "sum": m.total, "min": m.minimum, "max": m.maximum}
+    scalars |= {
+        "skewness": skewness,
+        "kurtosis": kurtosis,
+        "sum": m.total,
+        "min": m.minimum,
+        "max": m.maximum,
+    }
     scalars |= {f"p{percent}": float(value) for percent, value in shown_p.items()}
     if m.variance >= MISSING:
         scalars = {key: value for key, value in scalars.items() if value < MISSING or key == "Var"}

@@ -10,6 +10,10 @@ import numpy as np
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import Categories, Selection, categories, heading, select
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
+from ssd.engine.lang.grammar import compile_grammar
+from ssd.engine.lang.options import read_options
+from ssd.engine.lang.quoting import split_comma
+from ssd.engine.lang.syntax import fill_line, split_line
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
 from ssd.engine.output.tables import centre, clip, count, display_width, number, right, wrap_stub
 from ssd.engine.results import ResultSet
@@ -17,10 +21,24 @@ from ssd.engine.session import Session
 from ssd.engine.stats.summary_table import canonical_statistic, statistic
 
 STATISTIC_TITLES = {
-    "frequency": "Frequency", "percent": "Percent", "mean": "Mean", "sd": "Standard deviation", "n": "Number of nonmissing values",
-    "count": "Number of nonmissing values", "sum": "Total", "total": "Total", "min": "Minimum value", "max": "Maximum value",
-    "median": "Median", "variance": "Variance", "semean": "Standard error of the mean", "range": "Range",
-    "iqr": "Interquartile range", "cv": "Coefficient of variation", "skewness": "Skewness", "kurtosis": "Kurtosis",
+    "frequency": "Frequency",
+    "percent": "Percent",
+    "mean": "Mean",
+    "sd": "Standard deviation",
+    "n": "Number of nonmissing values",
+    "count": "Number of nonmissing values",
+    "sum": "Total",
+    "total": "Total",
+    "min": "Minimum value",
+    "max": "Maximum value",
+    "median": "Median",
+    "variance": "Variance",
+    "semean": "Standard error of the mean",
+    "range": "Range",
+    "iqr": "Interquartile range",
+    "cv": "Coefficient of variation",
+    "skewness": "Skewness",
+    "kurtosis": "Kurtosis",
 }
 
 
@@ -34,15 +52,22 @@ class _Cell:
     fmt: str
 
 
+TABLE_GRAMMAR = (
+    "[anything] [if] [in] [fweight aweight iweight pweight] [, Contents(string) Format(string) ROW COL SCOL Missing "
+    "Center Left REPLACE CONcise NFORMAT(string) NOTOTALs NOLabel BY(string)]"
+)
+
+
 @command(
     "table",
-    "anything [if] [in] [fweight aweight iweight pweight] [, Contents(string) Format(string) ROW COL SCOL Missing "
-    "Center Left REPLACE CONcise STATistic(string) NFORMAT(string) NOTOTALs NOLabel BY(string)]",
-    by="recall", stored="none",
-    refused="command(), style(), by(), replace, super columns, several statistic() options with nformat() selectors",
+    "*",
+    by="recall",
+    stored="none",
+    refused="command(), style(), by(), replace, super columns, nformat() with selectors",
 )
 def table(session: Session, line: Line) -> None:
     """Table of statistics: contents() of version 16, otherwise the table of version 17."""
+    _read(session, line)
     for refused in ("scol", "replace", "center", "left"):
         if line.flag(refused):
             raise unsupported(f"table, {refused}")
@@ -53,6 +78,16 @@ def table(session: Session, line: Line) -> None:
         _classic(session, line, _contents(session, line, contents))
     else:
         _modern(session, line)
+
+
+def _read(session: Session, line: Line) -> None:
+    """Fill the line by the grammar; statistic() may be typed several times."""
+    main, option_text = split_comma(line.text)
+    typed = read_options(option_text) if option_text else []
+    given = [item for item in typed if len(item.word) >= 4 and "statistic".startswith(item.word) and item.value]
+    rest = " ".join(str(item) for item in typed if item not in given)
+    fill_line(line, split_line(f"{main}, {rest}"), compile_grammar(TABLE_GRAMMAR), session)
+    line.options["statistic"] = [str(item.value) for item in given]
 
 
 def _contents(session: Session, line: Line, text: str) -> list[_Cell]:
@@ -113,7 +148,9 @@ def _stub(session: Session, rows: Categories) -> tuple[int, list[str]]:
     return width, wrap_stub(heading(session, rows.name), max(9, width))
 
 
-def _classic_one(session: Session, line: Line, rows: Categories, cells: list[_Cell], chosen: Selection) -> None:
+def _classic_one(
+    session: Session, line: Line, rows: Categories, cells: list[_Cell], chosen: Selection
+) -> None:
     log = session.log
     width, stub = _stub(session, rows)
     width = max(width, *(display_width(text) for text in stub)) + 1
@@ -122,7 +159,10 @@ def _classic_one(session: Session, line: Line, rows: Categories, cells: list[_Ce
     log.line("-" * (width + 1 + span))
     for text in stub[:-1]:
         log.line(f"{text:<{width}}|")
-    log.line(f"{stub[-1]:<{width}}|" + "".join(right(clip(c.title, 11), 11 if i == 0 else 12) for i, c in enumerate(cells)))
+    log.line(
+        f"{stub[-1]:<{width}}|"
+        + "".join(right(clip(c.title, 11), 11 if i == 0 else 12) for i, c in enumerate(cells))
+    )
     log.line("-" * width + "+" + "-" * span)
     everyone = np.ones(rows.codes.size, dtype=np.bool_)
     groups = [(label, rows.codes == code) for code, label in enumerate(rows.labels)]
@@ -151,10 +191,18 @@ def _classic_two(
     if line.flag("col"):
         across.append(("Total", everyone))
     body = [
-        [[_text(c, _value(session, c, chosen.mask, r & s, chosen)) if (r & s).any() else "" for _, s in across] for c in cells]
+        [
+            [
+                _text(c, _value(session, c, chosen.mask, r & s, chosen)) if (r & s).any() else ""
+                for _, s in across
+            ]
+            for c in cells
+        ]
         for _, r in down
     ]
-    cell_width = max(5, *(display_width(label) for label, _ in across), *(len(t) for b in body for row in b for t in row))
+    cell_width = max(
+        5, *(display_width(label) for label, _ in across), *(len(t) for b in body for row in b for t in row)
+    )
     span = (cell_width + 2) * len(across)
     log.line()
     log.line("-" * (width + 1 + span))
@@ -177,11 +225,18 @@ def _modern(session: Session, line: Line) -> None:
     match = re.fullmatch(r"\s*(?:\(([^()]*)\)|([^()]*?))\s*(?:\(([^()]*)\))?\s*", line.anything)
     if match is None:
         raise invalid_syntax()
-    row_names = [w for w in (match[1] if match[1] is not None else match[2] or "").split() if w not in ("result", "var")]
+    row_names = [
+        w
+        for w in (match[1] if match[1] is not None else match[2] or "").split()
+        if w not in ("result", "var")
+    ]
     col_names = [w for w in (match[3] or "").split() if w not in ("result", "var")]
     if match[1] is None and match[3] is None and len(row_names) == 2:
         row_names, col_names = row_names[:1], row_names[1:]
-    row_names, col_names = [session.expand_varlist(n)[0] for n in row_names], [session.expand_varlist(n)[0] for n in col_names]
+    row_names, col_names = (
+        [session.expand_varlist(n)[0] for n in row_names],
+        [session.expand_varlist(n)[0] for n in col_names],
+    )
     if len(row_names) > 1 or len(col_names) > 1:
         raise unsupported("table with several variables on one dimension")
     cells = _statistics_17(session, line)
@@ -199,7 +254,9 @@ def _modern(session: Session, line: Line) -> None:
                 title = label if len(cells) == 1 else f"  {cell.title}"
                 if len(cells) > 1 and depth == 0:
                     body.append((label, [""] * len(across)))
-                body.append((title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across]))
+                body.append(
+                    (title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across])
+                )
     else:
         heads = [cell.title for cell in cells]
         for label, inside in down:
@@ -214,7 +271,9 @@ def _dimension(
     if not names:
         return [("", everyone)]
     groups = categories(session, names[0], chosen.mask, nolabel=line.flag("nolabel"))
-    found: list[tuple[str, BoolArray]] = [(label, groups.codes == code) for code, label in enumerate(groups.labels)]
+    found: list[tuple[str, BoolArray]] = [
+        (label, groups.codes == code) for code, label in enumerate(groups.labels)
+    ]
     return found if line.flag("nototals") else [*found, ("Total", everyone)]
 
 
@@ -236,8 +295,12 @@ def _statistics_17(session: Session, line: Line) -> list[_Cell]:
                 raise StataError(198, f"invalid statistic() option: {text}")
             for variable in session.expand_varlist(" ".join(words[1:])):
                 title = STATISTIC_TITLES.get(canonical, f"{canonical[1:]}th percentile")
-                shown = f"{title}  {heading(session, variable)}" if len(texts) > 1 or len(words) > 2 else title
-                cells.append(_Cell(canonical, variable, shown, "count" if canonical == "n" else fmt or "%9.0g"))
+                shown = (
+                    f"{title}  {heading(session, variable)}" if len(texts) > 1 or len(words) > 2 else title
+                )
+                cells.append(
+                    _Cell(canonical, variable, shown, "count" if canonical == "n" else fmt or "%9.0g")
+                )
     return cells or [_Cell("frequency", "", "Frequency", "count")]
 
 
@@ -250,13 +313,18 @@ def _modern_text(session: Session, cell: _Cell, chosen: Selection, inside: BoolA
 
 
 def _print_modern(
-    session: Session, row_names: list[str], col_names: list[str], heads: list[str], body: list[tuple[str, list[str]]]
+    session: Session,
+    row_names: list[str],
+    col_names: list[str],
+    heads: list[str],
+    body: list[tuple[str, list[str]]],
 ) -> None:
     log = session.log
     row_title = heading(session, row_names[0]) if row_names else ""
     width = max(display_width(row_title), *(display_width(label) + 2 for label, _ in body)) + 1
     widths = [
-        max(display_width(head), *(display_width(row[j]) for _, row in body)) + 2 for j, head in enumerate(heads)
+        max(display_width(head), *(display_width(row[j]) for _, row in body)) + 2
+        for j, head in enumerate(heads)
     ]
     span = sum(widths) + 1
     log.line()
@@ -273,8 +341,11 @@ def _print_modern(
 
 
 @command(
-    "tabdisp", "varlist(max=2) [if] [in], Cellvar(varlist) [BY(varlist) Format(string) Missing Center Left CONcise Totals]",
-    by="recall", stored="none", refused="by(), totals",
+    "tabdisp",
+    "varlist(max=2) [if] [in], Cellvar(varlist) [BY(varlist) Format(string) Missing Center Left CONcise Totals]",
+    by="recall",
+    stored="none",
+    refused="by(), totals",
 )
 def tabdisp(session: Session, line: Line) -> None:
     """Display the values of variables in a table."""
@@ -288,7 +359,10 @@ def tabdisp(session: Session, line: Line) -> None:
     cols = categories(session, line.varlist[1], chosen.mask) if len(line.varlist) > 1 else None
     everyone = np.ones(rows.codes.size, dtype=np.bool_)
     log = session.log
-    width = max(9, *(display_width(text) for text in [*rows.labels, *wrap_stub(heading(session, rows.name), 9)])) + 1
+    width = (
+        max(9, *(display_width(text) for text in [*rows.labels, *wrap_stub(heading(session, rows.name), 9)]))
+        + 1
+    )
 
     def first(name: str, inside: BoolArray) -> str:
         found = np.flatnonzero(inside)
@@ -300,7 +374,11 @@ def tabdisp(session: Session, line: Line) -> None:
         values: FloatArray = session.data.numeric(name)[chosen.mask]
         return number(float(values[found[0]]), fmt or variable.format)
 
-    across = [("", everyone)] if cols is None else [(label, cols.codes == c) for c, label in enumerate(cols.labels)]
+    across = (
+        [("", everyone)]
+        if cols is None
+        else [(label, cols.codes == c) for c, label in enumerate(cols.labels)]
+    )
     if cols is None:
         heads = cell_names
     else:
@@ -318,9 +396,11 @@ def tabdisp(session: Session, line: Line) -> None:
     log.line("-" * width + "+" + "-" * span)
     for code, label in enumerate(rows.labels):
         inside = rows.codes == code
-        lines = [[first(n, inside) for n in cell_names]] if cols is None else [
-            [first(n, inside & s) for _, s in across] for n in cell_names
-        ]
+        lines = (
+            [[first(n, inside) for n in cell_names]]
+            if cols is None
+            else [[first(n, inside & s) for _, s in across] for n in cell_names]
+        )
         for depth, texts in enumerate(lines):
             shown = right(label, width - 1) if depth == 0 else " " * (width - 1)
             log.line(f"{shown} |" + "".join(right(t, columns) for t in texts))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.describe_selection import Selection, categories, heading, select
+from ssd.engine.commands.describe_selection import Selection, categories, select
 from ssd.engine.errors import StataError, no_observations
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
 from ssd.engine.output.tables import abbreviate, clip, display_width, number, right, rule
@@ -16,17 +16,30 @@ from ssd.engine.session import Session
 from ssd.engine.stats.summary_table import canonical_statistic, statistic
 
 TITLES = {
-    "mean": "Mean", "n": "N", "sum": "Sum", "max": "Max", "min": "Min", "range": "Range", "sd": "SD",
-    "variance": "Variance", "cv": "CV", "semean": "SE(mean)", "skewness": "Skewness", "kurtosis": "Kurtosis",
-    "median": "p50", "iqr": "IQR",
+    "mean": "Mean",
+    "n": "N",
+    "sum": "Sum",
+    "max": "Max",
+    "min": "Min",
+    "range": "Range",
+    "sd": "SD",
+    "variance": "Variance",
+    "cv": "CV",
+    "semean": "SE(mean)",
+    "skewness": "Skewness",
+    "kurtosis": "Kurtosis",
+    "median": "p50",
+    "iqr": "IQR",
 }
 
 
 @command(
     "tabstat",
-    "varlist [if] [in] [aweight fweight] [, Statistics(string) BY(varname) Columns(string) LOngstub LABELWidth(integer 16) "
+    "varlist [if] [in] [aweight fweight] [, Statistics(string) STATS(string) BY(varname) Columns(string) LOngstub LABELWidth(integer 16) "
     "VARWidth(integer 12) NOTotal NOSEParator Missing SAve Format Format(string) CASEwise]",
-    by="recall", stored="r(StatTotal) r(Stat1) … r(name1) … with save", refused="pweights",
+    by="recall",
+    stored="r(StatTotal) r(Stat1) … r(name1) … with save",
+    refused="pweights",
 )
 def tabstat(session: Session, line: Line) -> None:
     """Table of summary statistics."""
@@ -69,7 +82,7 @@ class _Block:
 
 def _statistics(line: Line) -> list[str]:
     asked = []
-    for word in (line.text_option("statistics") or "mean").split():
+    for word in (line.text_option("statistics") or line.text_option("stats") or "mean").split():
         canonical = canonical_statistic(word)
         if canonical is None:
             raise StataError(198, f"unknown statistic: {word}")
@@ -154,7 +167,11 @@ class _Layout:
             log.line("    Variable |" + "".join(right(t, 10) for t in self.titles))
             log.line(rule(13, 10 * len(self.titles)))
             for position, name in enumerate(self.names):
-                self._row(right(abbreviate(name, 12), 12), blocks[0].values[:, position], [position] * len(self.asked))
+                self._row(
+                    right(abbreviate(name, 12), 12),
+                    blocks[0].values[:, position],
+                    [position] * len(self.asked),
+                )
             log.line("-" * (14 + 10 * len(self.titles)))
         else:
             log.line("   Stats |" + "".join(right(abbreviate(n, 8), 10) for n in self.names))

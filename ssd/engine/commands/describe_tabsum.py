@@ -52,8 +52,10 @@ def _texts(m: Moments, observations: int) -> dict[str, str]:
     if m.n == 0:
         return {"mean": ".", "sd": ".", "freq": "0", "obs": "0"}
     return {
-        "mean": number(m.mean, "%10.0g"), "sd": number(m.sd, "%10.0g") if m.n > 1 else "0",
-        "freq": count(m.sum_w), "obs": count(observations),
+        "mean": number(m.mean, "%10.0g"),
+        "sd": number(m.sd, "%10.0g") if m.n > 1 else "0",
+        "freq": count(m.sum_w),
+        "obs": count(observations),
     }
 
 
@@ -88,9 +90,20 @@ def print_summaries(
 
 
 def _print_two_way(
-    session: Session, title: str, rows: Categories, cols: Categories, y: FloatArray, chosen: Selection, shown: list[str]
+    session: Session,
+    title: str,
+    rows: Categories,
+    cols: Categories,
+    y: FloatArray,
+    chosen: Selection,
+    shown: list[str],
 ) -> None:
-    words = {"mean": "Means", "sd": "Standard Deviations", "freq": "Frequencies", "obs": "Numbers of Observations"}
+    words = {
+        "mean": "Means",
+        "sd": "Standard Deviations",
+        "freq": "Frequencies",
+        "obs": "Numbers of Observations",
+    }
     named = [words[s] for s in shown]
     listed = ", ".join(named[:-1]) + " and " + named[-1] if len(named) > 1 else named[0]
     width = min(21, max(10, *(display_width(label) for label in rows.labels)))

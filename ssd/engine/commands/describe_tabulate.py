@@ -28,7 +28,9 @@ TWO_WAY_LIMIT = 21
 
 @command(
     "tabulate",
-    "varlist(max=2) [if] [in] [fweight aweight iweight] [, " + CELL_OPTIONS + " Sort PLOT MATCELL(name) MATROW(name) "
+    "varlist(max=2) [if] [in] [fweight aweight iweight] [, "
+    + CELL_OPTIONS
+    + " Sort PLOT MATCELL(name) MATROW(name) "
     "MATCOL(name) GENerate(name) Summarize(varlist) MEans STandard NOMEans NOSTandard NOObs OBs SUBPOP(string)]",
     minimum=2,
     by="recall",
@@ -52,8 +54,11 @@ def tabulate(session: Session, line: Line) -> None:
 
 
 @command(
-    "tab1", "varlist [if] [in] [fweight aweight iweight] [, MIssing NOFreq NOLabel Sort PLOT]", by="recall",
-    stored="r(N) r(r) of the last table", refused="plot",
+    "tab1",
+    "varlist [if] [in] [fweight aweight iweight] [, MIssing NOFreq NOLabel Sort PLOT]",
+    by="recall",
+    stored="r(N) r(r) of the last table",
+    refused="plot",
 )
 def tab1(session: Session, line: Line) -> None:
     """One-way tables of several variables."""
@@ -66,8 +71,11 @@ def tab1(session: Session, line: Line) -> None:
 
 
 @command(
-    "tab2", "varlist(min=2) [if] [in] [fweight] [, FIRSTonly " + CELL_OPTIONS + "]", by="recall",
-    stored="as tabulate, of the last table", refused="wrap",
+    "tab2",
+    "varlist(min=2) [if] [in] [fweight] [, FIRSTonly " + CELL_OPTIONS + "]",
+    by="recall",
+    stored="as tabulate, of the last table",
+    refused="wrap",
 )
 def tab2(session: Session, line: Line) -> None:
     """Two-way tables of all pairs of variables."""
@@ -81,7 +89,20 @@ def tab2(session: Session, line: Line) -> None:
 
 
 def _one_way(session: Session, line: Line, name: str) -> None:
-    misplaced = ("chi2", "exact", "gamma", "lrchi2", "taub", "v", "cchi2", "column", "row", "clrchi2", "cell", "expected")
+    misplaced = (
+        "chi2",
+        "exact",
+        "gamma",
+        "lrchi2",
+        "taub",
+        "v",
+        "cchi2",
+        "column",
+        "row",
+        "clrchi2",
+        "cell",
+        "expected",
+    )
     for option in misplaced:
         if line.flag(option):
             raise option_not_allowed(option if option != "v" else "V")
@@ -124,7 +145,9 @@ def _generate_indicators(session: Session, stub: str, rows: Categories, chosen: 
     for position in range(rows.size):
         values = np.full(session.data.n_obs, MISSING)
         values[chosen.mask] = (rows.codes == position).astype(np.float64)
-        session.data.add(f"{stub}{position + 1}", values, "byte", label=f"{rows.name}=={rows.labels[position]}"[:80])
+        session.data.add(
+            f"{stub}{position + 1}", values, "byte", label=f"{rows.name}=={rows.labels[position]}"[:80]
+        )
 
 
 @dataclass(frozen=True)
@@ -151,14 +174,23 @@ def _two_way(session: Session, line: Line, row_name: str, col_name: str) -> None
         rows.codes * cols.size + cols.codes, weights=chosen.frequencies(), minlength=rows.size * cols.size
     )
     table = flat.reshape(rows.size, cols.size)
-    row_order = np.argsort(-table.sum(axis=1), kind="stable") if line.flag("rowsort") else np.arange(rows.size)
-    col_order = np.argsort(-table.sum(axis=0), kind="stable") if line.flag("colsort") else np.arange(cols.size)
+    row_order = (
+        np.argsort(-table.sum(axis=1), kind="stable") if line.flag("rowsort") else np.arange(rows.size)
+    )
+    col_order = (
+        np.argsort(-table.sum(axis=0), kind="stable") if line.flag("colsort") else np.arange(cols.size)
+    )
     sorted_table = table[np.ix_(row_order, col_order)]
     layers = _layers(line, sorted_table)
     if layers:
         _print_two_way(
-            session, line, row_name, col_name, [rows.labels[i] for i in row_order],
-            [cols.labels[i] for i in col_order], layers,
+            session,
+            line,
+            row_name,
+            col_name,
+            [rows.labels[i] for i in row_order],
+            [cols.labels[i] for i in col_order],
+            layers,
         )
     _store_matrices(session, line, rows, cols, sorted_table, row_order, col_order)
     scalars = {"N": float(table.sum()), "r": float(rows.size), "c": float(cols.size)}
@@ -176,7 +208,9 @@ def _layers(line: Line, table: FloatArray) -> list[_Layer]:
         layers.append(_layer("expected frequency", expected, row_sum, col_sum, total, "%.1f"))
     if line.flag("cchi2"):
         part = (table - expected) ** 2 / expected
-        layers.append(_layer("chi2 contribution", part, part.sum(axis=1), part.sum(axis=0), float(part.sum()), "%.1f"))
+        layers.append(
+            _layer("chi2 contribution", part, part.sum(axis=1), part.sum(axis=0), float(part.sum()), "%.1f")
+        )
     if line.flag("clrchi2"):
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(table > 0, 2 * table * np.log(table / expected), 0.0)
@@ -184,14 +218,25 @@ def _layers(line: Line, table: FloatArray) -> list[_Layer]:
         layers.append(_layer(caption, part, part.sum(axis=1), part.sum(axis=0), float(part.sum()), "%.1f"))
     if line.flag("row"):
         share = 100 * table / row_sum[:, None]
-        layers.append(_layer("row percentage", share, np.full(row_sum.shape, 100.0), 100 * col_sum / total, 100.0, "%.2f"))
+        layers.append(
+            _layer(
+                "row percentage", share, np.full(row_sum.shape, 100.0), 100 * col_sum / total, 100.0, "%.2f"
+            )
+        )
     if line.flag("column"):
         share = 100 * table / col_sum[None, :]
         full = np.full(col_sum.shape, 100.0)
         layers.append(_layer("column percentage", share, 100 * row_sum / total, full, 100.0, "%.2f"))
     if line.flag("cell"):
         layers.append(
-            _layer("cell percentage", 100 * table / total, 100 * row_sum / total, 100 * col_sum / total, 100.0, "%.2f")
+            _layer(
+                "cell percentage",
+                100 * table / total,
+                100 * row_sum / total,
+                100 * col_sum / total,
+                100.0,
+                "%.2f",
+            )
         )
     return layers
 
@@ -203,12 +248,21 @@ def _layer(
         return (fmt % value) if fmt else count(float(value))
 
     return _Layer(
-        caption, [[show(v) for v in r] for r in cells], [show(v) for v in row], [show(v) for v in col], show(total)
+        caption,
+        [[show(v) for v in r] for r in cells],
+        [show(v) for v in row],
+        [show(v) for v in col],
+        show(total),
     )
 
 
 def _print_two_way(
-    session: Session, line: Line, row_name: str, col_name: str, row_labels: list[str], col_labels: list[str],
+    session: Session,
+    line: Line,
+    row_name: str,
+    col_name: str,
+    row_labels: list[str],
+    col_labels: list[str],
     layers: list[_Layer],
 ) -> None:
     log = session.log
@@ -297,8 +351,13 @@ def _statistic(session: Session, name: str, value: float, after: str) -> None:
 
 
 def _store_matrices(
-    session: Session, line: Line, rows: Categories, cols: Categories | None, table: FloatArray,
-    row_order: np.ndarray, col_order: np.ndarray | None = None,
+    session: Session,
+    line: Line,
+    rows: Categories,
+    cols: Categories | None,
+    table: FloatArray,
+    row_order: np.ndarray,
+    col_order: np.ndarray | None = None,
 ) -> None:
     cell = line.text_option("matcell")
     if cell:
@@ -313,4 +372,3 @@ def _store_matrices(
             raise StataError(198, f"{option}() not allowed with string variables")
         values = np.array([float(source.values[i]) for i in order])
         session.matrices[name] = Matrix.of(values[:, None] if option == "matrow" else values[None, :])
-

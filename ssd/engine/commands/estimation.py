@@ -339,7 +339,9 @@ def replay(session: Session, line: Line, command: str) -> bool:
     if line.varlist or line.text.split(",")[0].strip():
         return False
     estimation = session.e.hidden.get("estimation")
-    if session.e.macros.get("cmd") != command or not isinstance(estimation, Estimation):
+    # `regress` without arguments also shows the regression behind the last anova.
+    shown_by = ("regress", "anova") if command == "regress" else (command,)
+    if session.e.macros.get("cmd") not in shown_by or not isinstance(estimation, Estimation):
         raise StataError(301, "last estimates not found")
     if line.options.get("level"):
         estimation.table.level = level_of(session, line)

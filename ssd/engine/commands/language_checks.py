@@ -33,7 +33,8 @@ def assert_(session: Session, line: Line) -> None:
     if false == 0:
         return
     total = int(np.count_nonzero(sample))
-    message = f"{false:,} contradiction{'s' * (false != 1)} in {total:,} observation{'s' * (total != 1)}\nassertion is false"
+    wrong = f"{false:,} contradiction" + "s" * (false != 1)
+    message = f"{wrong} in {total:,} observation{'s' * (total != 1)}\nassertion is false"
     if line.flag("rc0"):
         session.log.line(message)
         return

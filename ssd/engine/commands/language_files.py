@@ -205,9 +205,7 @@ def cd(session: Session, line: Line) -> None:
         if not path.is_dir():
             raise StataError(170, f"unable to change to {name}")
         if session.root is None or not path.is_relative_to(session.root):
-            raise StataError(
-                170, f"unable to change to {name}\nonly folders below the starting folder are open"
-            )
+            raise StataError(170, f"unable to change to {name}\nonly folders below the starting folder are open")
         session.folder = path
     session.log.line(str(session.folder))
 

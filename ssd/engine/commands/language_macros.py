@@ -91,9 +91,7 @@ def macro(session: Session, line: Line) -> None:
 def _drop(session: Session, names: list[str]) -> None:
     for name in names:
         table, key = (
-            (session.locals[-1], name[1:])
-            if name.startswith("_") and name != "_all"
-            else (session.globals, name)
+            (session.locals[-1], name[1:]) if name.startswith("_") and name != "_all" else (session.globals, name)
         )
         if name == "_all":
             session.globals.clear()
@@ -252,9 +250,7 @@ def gettoken(session: Session, line: Line) -> None:
         token, rest = stripped[1:end], stripped[end + 1 :]
         session.locals[-1][str(matching)] = "("
     else:
-        token, rest = next_token(
-            text, separators, quotes=values["quotes"] is True, bind=values["bind"] is True
-        )
+        token, rest = next_token(text, separators, quotes=values["quotes"] is True, bind=values["bind"] is True)
         if matching is not None:
             session.locals[-1].pop(str(matching), None)
     if values["qed"] is not None:
@@ -286,12 +282,8 @@ def numlist(session: Session, line: Line) -> None:
         "[, Ascending Descending Integer MISSingokay SORT MIN(integer -1) MAX(integer -1) Range(string)]"
     )
     values, _, _ = match_options(option_text, grammar, session)
-    detail = [
-        word for word in ("ascending", "descending", "integer", "missingokay", "sort") if values[word] is True
-    ]
-    for bound in ("min", "max"):
-        if values[bound] != -1:
-            detail.append(f"{bound}={values[bound]}")
+    detail = [word for word in ("ascending", "descending", "integer", "missingokay", "sort") if values[word] is True]
+    detail.extend(f"{bound}={values[bound]}" for bound in ("min", "max") if values[bound] != -1)
     if values["range"] is not None:
         detail.append(str(values["range"]))
     typed = f"numlist({strip_quotes(main.strip())})"

@@ -14,6 +14,7 @@ from ssd.engine.lang.grammar import compile_grammar
 from ssd.engine.lang.numbertext import number_text
 from ssd.engine.lang.options import match_options
 from ssd.engine.lang.quoting import split_comma
+from ssd.engine.missing import BoolArray
 from ssd.engine.results import Matrix, ResultSet
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def store(session: Session, results: ResultSet, kind: str, text: str) -> None:
         raise invalid_syntax()
     name, rest = match["name"], match["rest"]
     for table in (results.scalars, results.macros, results.matrices):
-        table.pop(name, None)  # type: ignore[attr-defined]
+        table.pop(name, None)
     if kind == "scalar":
         expression = rest.strip().removeprefix("=").strip()
         if not expression:
@@ -111,7 +112,9 @@ def ereturn(session: Session, line: Line) -> None:
         raise invalid_syntax()
 
 
-_POST: Final = "[, ESample(name) Depname(string) Obs(integer -1) DOF(real 1e300) PROPerties(string) FINDomitted BUILDfvinfo]"
+_POST: Final = (
+    "[, ESample(name) Depname(string) Obs(integer -1) DOF(real 1e300) PROPerties(string) FINDomitted BUILDfvinfo]"
+)
 
 
 def post(session: Session, text: str) -> None:
@@ -142,11 +145,11 @@ def post(session: Session, text: str) -> None:
     session.e = results
 
 
-def take_sample(session: Session, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def take_sample(session: Session, name: str) -> BoolArray:
     """e(sample) from a 0/1 variable, which is dropped."""
     if name not in session.data.variables:
         raise StataError(111, f"variable {name} not found")
-    sample = session.data.numeric(name) != 0
+    sample: BoolArray = session.data.numeric(name) != 0
     session.data.drop([name])
     return sample
 
@@ -192,9 +195,7 @@ def display_estimates(session: Session, text: str) -> None:
     b, variance = session.e.matrices.get("b"), session.e.matrices.get("V")
     if b is None or variance is None:
         raise StataError(301, "last estimates not found")
-    values, _, _ = match_options(
-        split_comma(text)[1], compile_grammar("[, Level(cilevel) EForm(string)]"), session
-    )
+    values, _, _ = match_options(split_comma(text)[1], compile_grammar("[, Level(cilevel) EForm(string)]"), session)
     heading = values["eform"]
     table = CoefficientTable(
         names=b.cols,

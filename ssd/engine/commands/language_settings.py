@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _FORMATS: Final = ("cformat", "pformat", "sformat")
-_LISTED: Final = ["current_date", "current_time", "stata_version", "version", "os", "machine_type", "byteorder", "mode", "pwd", "dirsep", "tmpdir", "adopath", "max_N_theory", "max_k_theory", "minbyte", "maxbyte", "minint", "maxint", "minlong", "maxlong", "minfloat", "maxfloat", "epsfloat", "mindouble", "maxdouble", "epsdouble", "smallestdouble", "maxstrvarlen", "maxstrlvarlen", "namelenchar", "N", "k", "width", "changed", "filename", "filedate", "frame", "rc", "pi", "alpha", "ALPHA", "Mons", "Months", "Wdays", "Weekdays", "rng_current", "rngseed_mt64s", "rngstate", "engine"]
+_LISTED: Final = tuple(
+    """
+    current_date current_time stata_version version os machine_type byteorder mode pwd dirsep tmpdir adopath
+    max_N_theory max_k_theory minbyte maxbyte minint maxint minlong maxlong minfloat maxfloat epsfloat mindouble
+    maxdouble epsdouble smallestdouble maxstrvarlen maxstrlvarlen namelenchar N k width changed filename filedate
+    frame rc pi alpha ALPHA Mons Months Wdays Weekdays rng_current rngseed_mt64s rngstate engine
+    """.split()  # noqa: SIM905 - a list of names reads best as text
+)
 
 
 @command("set", "*", refused="trace on, rmsg on, dp comma, rng other than mt64, rngstream, httpproxy on")
@@ -98,9 +105,7 @@ def _numeric(session: Session, setting: Setting, text: str) -> str:
     if not setting.low <= number <= setting.high or (setting.kind == "integer" and number != int(number)):
         raise StataError(
             198,
-            f"{setting.name} must be between {setting.low:g} and {setting.high:g}"
-            if setting.high < 1e18
-            else "",
+            f"{setting.name} must be between {setting.low:g} and {setting.high:g}" if setting.high < 1e18 else "",
         )
     return f"{number:g}" if setting.kind == "real" else str(int(number))
 
@@ -214,11 +219,7 @@ def sleep(session: Session, line: Line) -> None:
 def timer(session: Session, line: Line) -> None:
     """Turn timers on and off, list and clear them."""
     words = line.text.split()
-    if (
-        not words
-        or words[0] not in ("on", "off", "clear", "list")
-        or (words[0] in ("on", "off") and len(words) != 2)
-    ):
+    if not words or words[0] not in ("on", "off", "clear", "list") or (words[0] in ("on", "off") and len(words) != 2):
         raise invalid_syntax()
     timers: dict[int, list[float]] = session.state.setdefault("timers", {})
     if len(words) > 1 and not (words[1].isdigit() and 1 <= int(words[1]) <= 100):

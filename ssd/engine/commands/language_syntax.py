@@ -132,9 +132,7 @@ def _name_and_flags(text: str, allowed: tuple[str, ...]) -> tuple[str, set[str]]
     main, options = split_comma(text)
     flags: set[str] = set()
     for option in read_options(options or ""):
-        full = next(
-            (flag for flag in allowed if flag.startswith(option.word) and len(option.word) >= 3), None
-        )
+        full = next((flag for flag in allowed if flag.startswith(option.word) and len(option.word) >= 3), None)
         if full is None or option.value is not None:
             raise StataError(198, f"option {option.named} not allowed")
         flags.add(full)

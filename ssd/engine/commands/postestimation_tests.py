@@ -155,13 +155,13 @@ def _wald_test(session: Session, forms: list[LinearForm], names: Sequence[str]) 
     if df_r is not None:
         F = W / df if df else math.nan
         p = f_tail(F, df, df_r)
-        log.line(f"{f'F({df:3d},{df_r:6.0f})':>19} ={F:8.2f}")
-        log.line(f"{'Prob > F':>19} ={p:10.4f}")
+        log.line(f"{f'F({df:3d},{df_r:6.0f})':>20} ={F:8.2f}")
+        log.line(f"{'Prob > F':>20} ={p:10.4f}")
         results = {"p": p, "F": F, "df": float(df), "df_r": df_r, **results}
     else:
         p = chi2_tail(W, df)
-        log.line(f"{f'chi2({df:3d})':>19} ={W:8.2f}")
-        log.line(f"{'Prob > chi2':>19} ={p:10.4f}")
+        log.line(f"{f'chi2({df:3d})':>20} ={W:8.2f}")
+        log.line(f"{'Prob > chi2':>20} ={p:10.4f}")
         results = {"p": p, "chi2": W, "df": float(df), **results}
     session.r = ResultSet(scalars={k: v if math.isfinite(v) else MISSING for k, v in results.items()})
     session.e.hidden["test_forms"] = list(forms)

@@ -15,9 +15,12 @@ from ssd.engine.stats.agreement import cronbach, item_signs, kappa_weights, two_
 
 
 @command(
-    "alpha", "varlist(min=2 numeric) [if] [in] [, ASis CASEwise Detail GENerate(newvarname) Item Label MIN(integer 1) "
+    "alpha",
+    "varlist(min=2 numeric) [if] [in] [, ASis CASEwise Detail GENerate(newvarname) Item Label MIN(integer 1) "
     "Reverse(varlist) STD]",
-    by="recall", stored="r(alpha) r(k) r(cov) r(rho)", refused="detail, label, min(); pairwise covariances with missing items",
+    by="recall",
+    stored="r(alpha) r(k) r(cov) r(rho)",
+    refused="detail, label, min(); pairwise covariances with missing items",
 )
 def alpha(session: Session, line: Line) -> None:
     """Cronbach's alpha of a scale."""
@@ -59,9 +62,13 @@ def alpha(session: Session, line: Line) -> None:
         values = np.full(session.data.n_obs, MISSING)
         values[chosen.mask] = scale.mean(axis=1)
         session.data.add(generated, values)
-    session.r = ResultSet(scalars={
-        "alpha": result.alpha, "k": float(result.k), "rho" if standardize else "cov": result.average,
-    })
+    session.r = ResultSet(
+        scalars={
+            "alpha": result.alpha,
+            "k": float(result.k),
+            "rho" if standardize else "cov": result.average,
+        }
+    )
 
 
 def _first(given: object) -> str:
@@ -75,13 +82,17 @@ def _signs(line: Line, names: list[str], items: FloatArray) -> FloatArray:
     return np.ones(len(names)) if line.flag("asis") else item_signs(items)
 
 
-def _items(session: Session, names: list[str], items: FloatArray, signs: FloatArray, standardize: bool) -> None:
+def _items(
+    session: Session, names: list[str], items: FloatArray, signs: FloatArray, standardize: bool
+) -> None:
     """Item-test and item-rest correlations and alpha without each item."""
     log = session.log
     scale = (items - items.mean(axis=0)) / items.std(axis=0, ddof=1) if standardize else items
     log.line("                                                            Average")
     log.line("                             Item-test     Item-rest       interitem")
-    log.line(f"Item         |  Obs  Sign   correlation   correlation     {'correlation' if standardize else 'covariance '}      alpha")
+    log.line(
+        f"Item         |  Obs  Sign   correlation   correlation     {'correlation' if standardize else 'covariance '}      alpha"
+    )
     log.line("-" * 13 + "+" + "-" * 65)
     for position, name in enumerate(names):
         rest = np.delete(scale, position, axis=1)
@@ -99,8 +110,11 @@ def _items(session: Session, names: list[str], items: FloatArray, signs: FloatAr
 
 
 @command(
-    "kap", "varlist(min=2 max=2) [if] [in] [fweight] [, Tab Wgt(string) Absolute]", by="recall",
-    stored="r(N) r(prop_o) r(prop_e) r(kappa) r(z) r(se)", refused="more than two raters, absolute, user weight matrices",
+    "kap",
+    "varlist(min=2 max=2) [if] [in] [fweight] [, Tab Wgt(string) Absolute]",
+    by="recall",
+    stored="r(N) r(prop_o) r(prop_e) r(kappa) r(z) r(se)",
+    refused="more than two raters, absolute, user weight matrices",
 )
 def kap(session: Session, line: Line) -> None:
     """Kappa of two unique raters."""
@@ -119,7 +133,9 @@ def kap(session: Session, line: Line) -> None:
     if k < 2:
         raise StataError(2001, "insufficient observations")
     flat = np.bincount(
-        np.searchsorted(levels, a) * k + np.searchsorted(levels, b), weights=chosen.frequencies(), minlength=k * k
+        np.searchsorted(levels, a) * k + np.searchsorted(levels, b),
+        weights=chosen.frequencies(),
+        minlength=k * k,
     )
     table = flat.reshape(k, k)
     if line.flag("tab"):
@@ -141,7 +157,11 @@ def kap(session: Session, line: Line) -> None:
     )
     session.r = ResultSet(
         scalars={
-            "N": float(table.sum()), "prop_o": test.observed, "prop_e": test.expected, "kappa": test.kappa, "z": test.z,
+            "N": float(table.sum()),
+            "prop_o": test.observed,
+            "prop_e": test.expected,
+            "kappa": test.kappa,
+            "z": test.z,
             "se": test.se,
         },
         matrices={"table": Matrix.of(table)},

@@ -15,7 +15,15 @@ from ssd.engine.output.tables import abbreviate, centre, clip, number, right
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
 from ssd.engine.stats.anova import (
-    Factorial, OneWay, Term, comparison_p, cross_columns, effect_columns, expand_factorial, factorial, one_way,
+    Factorial,
+    OneWay,
+    Term,
+    comparison_p,
+    cross_columns,
+    effect_columns,
+    expand_factorial,
+    factorial,
+    one_way,
 )
 from ssd.engine.stats.variance_tests import bartlett
 
@@ -24,7 +32,10 @@ from ssd.engine.stats.variance_tests import bartlett
     "oneway",
     "varlist(min=2 max=2) [if] [in] [aweight fweight] [, Bonferroni SCheffe SIdak Tabulate NOMEans NOSTandard NOFreq "
     "NOObs NOAnova NOLabel Wrap MIssing]",
-    minimum=2, by="recall", stored="r(N) r(F) r(df_m) r(mss) r(rss) r(df_r) r(chi2bart) r(df_bart)", refused="wrap",
+    minimum=2,
+    by="recall",
+    stored="r(N) r(F) r(df_m) r(mss) r(rss) r(df_r) r(chi2bart) r(df_bart)",
+    refused="wrap",
 )
 def oneway(session: Session, line: Line) -> None:
     """One-way analysis of variance."""
@@ -36,18 +47,32 @@ def oneway(session: Session, line: Line) -> None:
     y = session.data.numeric(y_name)[chosen.mask]
     table = one_way(y, groups.codes.astype(np.float64), groups.size, chosen.frequencies(), chosen.n)
     if line.flag("tabulate"):
-        shown = [s for s, off in (("mean", "nomeans"), ("sd", "nostandard"), ("freq", "nofreq")) if not line.flag(off)]
+        shown = [
+            s
+            for s, off in (("mean", "nomeans"), ("sd", "nostandard"), ("freq", "nofreq"))
+            if not line.flag(off)
+        ]
         print_summaries(session, heading(session, y_name), groups, y, chosen, shown)
     chi2, df_bart, p_bart = bartlett(table.counts, np.nan_to_num(table.variances))
     if not line.flag("noanova"):
         _print_oneway(session, table, chi2, df_bart, p_bart)
     for method, title in (("bonferroni", "Bonferroni"), ("scheffe", "Scheffe"), ("sidak", "Sidak")):
         if line.flag(method):
-            _comparisons(session, heading(session, y_name), heading(session, by), groups, table, method, title)
-    session.r = ResultSet(scalars={
-        "N": table.n, "F": table.f, "df_m": float(table.df_m), "mss": table.mss, "rss": table.rss,
-        "df_r": float(table.df_r), "chi2bart": chi2, "df_bart": float(df_bart),
-    })
+            _comparisons(
+                session, heading(session, y_name), heading(session, by), groups, table, method, title
+            )
+    session.r = ResultSet(
+        scalars={
+            "N": table.n,
+            "F": table.f,
+            "df_m": float(table.df_m),
+            "mss": table.mss,
+            "rss": table.rss,
+            "df_r": float(table.df_r),
+            "chi2bart": chi2,
+            "df_bart": float(df_bart),
+        }
+    )
 
 
 def _print_oneway(session: Session, table: OneWay, chi2: float, df_bart: int, p_bart: float) -> None:
@@ -96,7 +121,8 @@ def _comparisons(
 
 
 @command(
-    "anova", "anything [if] [in] [fweight aweight] [, SEquential Partial NOCONstant DROPEMPtycells BSE(string) REPeated(varlist)]",
+    "anova",
+    "anything [if] [in] [fweight aweight] [, SEquential Partial NOCONstant DROPEMPtycells BSE(string) REPeated(varlist)]",
     stored="e(N) e(mss) e(df_m) e(rss) e(df_r) e(r2) e(r2_a) e(F) e(rmse) e(ss_#) e(df_#) e(F_#) e(term_#) e(b) e(V)",
     refused="repeated(), bse(), nested terms (|) and error terms (/), noconstant, dropemptycells",
 )
@@ -163,7 +189,9 @@ def _term_columns(session: Session, label: str, chosen: Selection) -> FloatArray
 
 def _replayable_regression(session: Session, line: Line, y: str, labels: list[str]) -> None:
     """The underlying regression, so that `regress` replays it and postestimation works."""
-    terms = " ".join("#".join(p if p.startswith("c.") else f"i.{p}" for p in label.split("#")) for label in labels)
+    terms = " ".join(
+        "#".join(p if p.startswith("c.") else f"i.{p}" for p in label.split("#")) for label in labels
+    )
     text = f"regress {y} {terms}"
     if line.weight is not None:
         text += f" [{line.weight.kind}={line.weight.expression}]"
@@ -189,7 +217,9 @@ def _print_anova(session: Session, fitted: Factorial, sequential: bool) -> None:
     bar = " " * 14 + "-" * 11 + "+" + "-" * 52
     log.line(bar)
     rows = [("Model", mss, df_m), ("", 0.0, 0.0)]
-    rows += [(label, ss, float(df)) for label, ss, df in zip(fitted.labels, fitted.ss, fitted.df, strict=True)]
+    rows += [
+        (label, ss, float(df)) for label, ss, df in zip(fitted.labels, fitted.ss, fitted.df, strict=True)
+    ]
     for label, ss, df in rows:
         if not label:
             log.line(" " * 25 + "|")
@@ -218,18 +248,29 @@ def _store_anova(session: Session, line: Line, y: str, fitted: Factorial) -> Non
     mss = fitted.tss - fitted.rss
     df_m = fitted.n - fitted.df_r - 1
     scalars = {
-        "N": fitted.n, "mss": mss, "df_m": df_m, "rss": fitted.rss, "df_r": fitted.df_r, "r2": mss / fitted.tss,
-        "r2_a": 1 - (1 - mss / fitted.tss) * (fitted.n - 1) / fitted.df_r, "F": mss / df_m / mse if df_m > 0 else MISSING,
+        "N": fitted.n,
+        "mss": mss,
+        "df_m": df_m,
+        "rss": fitted.rss,
+        "df_r": fitted.df_r,
+        "r2": mss / fitted.tss,
+        "r2_a": 1 - (1 - mss / fitted.tss) * (fitted.n - 1) / fitted.df_r,
+        "F": mss / df_m / mse if df_m > 0 else MISSING,
         "rmse": float(np.sqrt(mse)),
     }
     macros = dict(regression.macros)
     macros |= {"cmd": "anova", "cmdline": f"anova {line.text.strip()}", "depvar": y, "title": ""}
-    for position, (label, ss, df) in enumerate(zip(fitted.labels, fitted.ss, fitted.df, strict=True), start=1):
+    for position, (label, ss, df) in enumerate(
+        zip(fitted.labels, fitted.ss, fitted.df, strict=True), start=1
+    ):
         scalars |= {f"ss_{position}": ss, f"df_{position}": float(df)}
         if df > 0:
             scalars[f"F_{position}"] = ss / df / mse
         macros[f"term_{position}"] = label
     session.e = ResultSet(
-        scalars=dict(regression.scalars) | scalars, macros=macros, matrices=regression.matrices,
-        sample=regression.sample, hidden=regression.hidden,
+        scalars=dict(regression.scalars) | scalars,
+        macros=macros,
+        matrices=regression.matrices,
+        sample=regression.sample,
+        hidden=regression.hidden,
     )

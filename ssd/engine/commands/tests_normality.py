@@ -25,8 +25,11 @@ def _samples(session: Session, line: Line, least: int) -> list[tuple[str, np.nda
 
 
 @command(
-    "swilk", "[varlist(numeric)] [if] [in] [, Generate(newvarname) LNnormal NOTIES]", by="recall",
-    stored="r(N) r(W) r(V) r(z) r(p)", refused="generate(), lnnormal, noties",
+    "swilk",
+    "[varlist(numeric)] [if] [in] [, Generate(newvarname) LNnormal NOTIES]",
+    by="recall",
+    stored="r(N) r(W) r(V) r(z) r(p)",
+    refused="generate(), lnnormal, noties",
 )
 def swilk(session: Session, line: Line) -> None:
     """Shapiro-Wilk W test for normality."""
@@ -36,7 +39,10 @@ def swilk(session: Session, line: Line) -> None:
 
 
 @command(
-    "sfrancia", "[varlist(numeric)] [if] [in] [, Boxcox NOTIES]", by="recall", stored="r(N) r(W) r(V) r(z) r(p)",
+    "sfrancia",
+    "[varlist(numeric)] [if] [in] [, Boxcox NOTIES]",
+    by="recall",
+    stored="r(N) r(W) r(V) r(z) r(p)",
     refused="boxcox, noties",
 )
 def sfrancia(session: Session, line: Line) -> None:
@@ -63,7 +69,9 @@ def _report(session: Session, line: Line, title: str, letter: str, least: int) -
         w, v, z, p = test(x)
         large |= x.size > 2000
         stub = right(abbreviate(name, 12), 12)
-        log.line(f"{stub} |{count(x.size):>{11 if letter == 'W' else 10}}{w:11.5f}{v:11.3f}{z:10.3f}{p:11.5f}")
+        log.line(
+            f"{stub} |{count(x.size):>{11 if letter == 'W' else 10}}{w:11.5f}{v:11.3f}{z:10.3f}{p:11.5f}"
+        )
         session.r = ResultSet(scalars={"N": float(x.size), "W": w, "V": v, "z": z, "p": p})
     if large and letter == "W":
         log.line()
@@ -72,8 +80,11 @@ def _report(session: Session, line: Line, title: str, letter: str, least: int) -
 
 
 @command(
-    "sktest", "varlist(numeric) [if] [in] [, NOAdjust]", by="recall",
-    stored="r(N) r(p_skew) r(p_kurt) r(chi2) r(p_chi2)", refused="weights",
+    "sktest",
+    "varlist(numeric) [if] [in] [, NOAdjust]",
+    by="recall",
+    stored="r(N) r(p_skew) r(p_kurt) r(chi2) r(p_chi2)",
+    refused="weights",
 )
 def sktest(session: Session, line: Line) -> None:
     """Skewness and kurtosis tests for normality."""

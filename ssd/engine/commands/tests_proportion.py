@@ -10,8 +10,8 @@ from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import confidence_level, present, two_groups
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
 from ssd.engine.missing import FloatArray
-from ssd.engine.output.test_report import LINE, hypotheses, statement
 from ssd.engine.output.tables import abbreviate, clip, count, number, right, rule
+from ssd.engine.output.test_report import LINE, hypotheses, statement
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
 from ssd.engine.stats.group_means import one_proportion, two_proportions
@@ -20,8 +20,11 @@ STORED = "r(N_1) r(N_2) r(P_1) r(P_2) r(P_diff) r(z) r(p) r(p_l) r(p_u) r(level)
 
 
 @command(
-    "prtest", "anything [if] [in] [, BY(varname) Level(cilevel) CLuster(varname) RHO(real -1)]", by="recall",
-    stored=STORED, refused="cluster(), rho()",
+    "prtest",
+    "anything [if] [in] [, BY(varname) Level(cilevel) CLuster(varname) RHO(real -1)]",
+    by="recall",
+    stored=STORED,
+    refused="cluster(), rho()",
 )
 def prtest(session: Session, line: Line) -> None:
     """One- and two-sample tests of proportions."""
@@ -36,7 +39,12 @@ def prtest(session: Session, line: Line) -> None:
         groups = two_groups(session, by, kept)
         x = _binary(session, name, kept)
         parts = [x[groups.codes == code] for code in (0, 1)]
-        _two(session, [(groups.labels[i], float(p.size), float(p.mean())) for i, p in enumerate(parts)], level, "Group")
+        _two(
+            session,
+            [(groups.labels[i], float(p.size), float(p.mean())) for i, p in enumerate(parts)],
+            level,
+            "Group",
+        )
         return
     match = re.fullmatch(r"\s*(\w+)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
@@ -45,10 +53,17 @@ def prtest(session: Session, line: Line) -> None:
     if re.fullmatch(r"[A-Za-z_]\w*", match[2]):
         second = session.expand_varlist(match[2])[0]
         parts = [_binary(session, n, mask & present(session, n)) for n in (first, second)]
-        _two(session, [(n, float(p.size), float(p.mean())) for n, p in zip((first, second), parts, strict=True)], level, "Variable")
+        _two(
+            session,
+            [(n, float(p.size), float(p.mean())) for n, p in zip((first, second), parts, strict=True)],
+            level,
+            "Variable",
+        )
     else:
         x = _binary(session, first, mask & present(session, first))
-        _one(session, first, float(x.size), float(x.mean()), session.evaluate_number(match[2]), match[2], level)
+        _one(
+            session, first, float(x.size), float(x.mean()), session.evaluate_number(match[2]), match[2], level
+        )
 
 
 @command("prtesti", "anything [, Level(cilevel) COUnt]", stored=STORED)
@@ -110,10 +125,22 @@ def _one(session: Session, name: str, n: float, p: float, null: float, null_text
     log.line(LINE)
     statement(log, f"    p = proportion({name})", f"H0: p = {null_text}", "z", test.z, "")
     hypotheses(log, "p", null_text, "z", test.p_lower, test.p_two_sided, test.p_upper)
-    session.r = ResultSet(scalars={
-        "N_1": n, "N": n, "P_1": p, "P": p, "se": test.se, "z": test.z, "p_l": test.p_lower, "p": test.p_two_sided,
-        "p_u": test.p_upper, "lb": p - critical * test.se, "ub": p + critical * test.se, "level": level,
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_1": n,
+            "N": n,
+            "P_1": p,
+            "P": p,
+            "se": test.se,
+            "z": test.z,
+            "p_l": test.p_lower,
+            "p": test.p_two_sided,
+            "p_u": test.p_upper,
+            "lb": p - critical * test.se,
+            "ub": p + critical * test.se,
+            "level": level,
+        }
+    )
 
 
 def _two(session: Session, groups: list[tuple[str, float, float]], level: float, stub: str) -> None:
@@ -136,10 +163,30 @@ def _two(session: Session, groups: list[tuple[str, float, float]], level: float,
         f"{'':12} |{'under H0:':>11}{right(number(test.se_null), 11)}{test.z:9.2f}{test.p_two_sided:8.3f}"
     )
     log.line(LINE)
-    statement(log, f"        diff = prop({clip(name1, 14)}) - prop({clip(name2, 14)})", "    H0: diff = 0", "z", test.z, "")
+    statement(
+        log,
+        f"        diff = prop({clip(name1, 14)}) - prop({clip(name2, 14)})",
+        "    H0: diff = 0",
+        "z",
+        test.z,
+        "",
+    )
     hypotheses(log, "diff", "0", "z", test.p_lower, test.p_two_sided, test.p_upper)
-    session.r = ResultSet(scalars={
-        "N_1": n1, "N_2": n2, "P_1": p1, "P_2": p2, "P_diff": p1 - p2, "se_diff": test.se, "se_diff0": test.se_null,
-        "z": test.z, "p_l": test.p_lower, "p": test.p_two_sided, "p_u": test.p_upper,
-        "lb_diff": p1 - p2 - critical * test.se, "ub_diff": p1 - p2 + critical * test.se, "level": level,
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_1": n1,
+            "N_2": n2,
+            "P_1": p1,
+            "P_2": p2,
+            "P_diff": p1 - p2,
+            "se_diff": test.se,
+            "se_diff0": test.se_null,
+            "z": test.z,
+            "p_l": test.p_lower,
+            "p": test.p_two_sided,
+            "p_u": test.p_upper,
+            "lb_diff": p1 - p2 - critical * test.se,
+            "ub_diff": p1 - p2 + critical * test.se,
+            "level": level,
+        }
+    )

@@ -16,7 +16,12 @@ from ssd.engine.session import Session
 from ssd.engine.stats import crosstab
 from ssd.engine.stats.moments import percentiles
 from ssd.engine.stats.rank_tests import (
-    kruskal_wallis, rank_sum, signed_rank, smirnov_one_sample, smirnov_p, smirnov_two_sample,
+    kruskal_wallis,
+    rank_sum,
+    signed_rank,
+    smirnov_one_sample,
+    smirnov_p,
+    smirnov_two_sample,
 )
 
 EXACT_LIMIT = 200
@@ -24,7 +29,9 @@ EXACT_LIMIT = 200
 
 
 @command(
-    "ranksum", "varname [if] [in], BY(varname) [PORDER EXACT]", by="recall",
+    "ranksum",
+    "varname [if] [in], BY(varname) [PORDER EXACT]",
+    by="recall",
     stored="r(N) r(N_1) r(N_2) r(z) r(Var_a) r(group1) r(sum_obs) r(sum_exp) r(p) r(p_exact) r(porder)",
 )
 def ranksum(session: Session, line: Line) -> None:
@@ -56,9 +63,15 @@ def ranksum(session: Session, line: Line) -> None:
         log.line()
         log.line(f"P{{{subject[0]} > {subject[1]}}} = {test.porder:.3f}")
     scalars = {
-        "N": float(x.size), "N_1": float(test.n1), "N_2": float(test.n2), "z": test.z,
-        "Var_a": test.variance + test.tie_adjustment, "group1": float(groups.values[0]) if isinstance(groups.values[0], float) else MISSING,
-        "sum_obs": test.sum1, "sum_exp": test.expected1, "p": test.p,
+        "N": float(x.size),
+        "N_1": float(test.n1),
+        "N_2": float(test.n2),
+        "z": test.z,
+        "Var_a": test.variance + test.tie_adjustment,
+        "group1": float(groups.values[0]) if isinstance(groups.values[0], float) else MISSING,
+        "sum_obs": test.sum1,
+        "sum_exp": test.expected1,
+        "p": test.p,
     }
     if exact:
         scalars["p_exact"] = test.p_exact
@@ -114,7 +127,9 @@ def _difference(session: Session, line: Line) -> tuple[FloatArray, str, str]:
 
 
 @command(
-    "signrank", "anything(equalok) [if] [in] [, EXACT]", by="recall",
+    "signrank",
+    "anything(equalok) [if] [in] [, EXACT]",
+    by="recall",
     stored="r(N_neg) r(N_pos) r(N_tie) r(sum_pos) r(sum_neg) r(z) r(Var_a) r(p) r(p_exact)",
 )
 def signrank(session: Session, line: Line) -> None:
@@ -147,8 +162,14 @@ def signrank(session: Session, line: Line) -> None:
     log.line(f"H0: {name} = {other}")
     _z_lines(session, test.z, test.p, test.p_exact)
     scalars = {
-        "N_pos": float(test.n_positive), "N_neg": float(test.n_negative), "N_tie": float(test.n_zero),
-        "sum_pos": test.sum_positive, "sum_neg": test.sum_negative, "z": test.z, "Var_a": adjusted, "p": test.p,
+        "N_pos": float(test.n_positive),
+        "N_neg": float(test.n_negative),
+        "N_tie": float(test.n_zero),
+        "sum_pos": test.sum_positive,
+        "sum_neg": test.sum_negative,
+        "z": test.z,
+        "Var_a": adjusted,
+        "p": test.p,
     }
     if exact:
         scalars["p_exact"] = test.p_exact
@@ -156,7 +177,10 @@ def signrank(session: Session, line: Line) -> None:
 
 
 @command(
-    "signtest", "anything(equalok) [if] [in]", by="recall", stored="r(N_neg) r(N_pos) r(N_tie) r(p_2) r(p_neg) r(p_pos)"
+    "signtest",
+    "anything(equalok) [if] [in]",
+    by="recall",
+    stored="r(N_neg) r(N_pos) r(N_tie) r(p_2) r(p_neg) r(p_pos)",
 )
 def signtest(session: Session, line: Line) -> None:
     """Sign test of matched pairs."""
@@ -174,7 +198,11 @@ def signtest(session: Session, line: Line) -> None:
     log.line()
     log.line("        Sign |    Observed    Expected")
     log.line(rule(13, 24))
-    for label, observed, expected in (("Positive", positive, n / 2), ("Negative", negative, n / 2), ("Zero", zero, zero)):
+    for label, observed, expected in (
+        ("Positive", positive, n / 2),
+        ("Negative", negative, n / 2),
+        ("Zero", zero, zero),
+    ):
         log.line(f"{right(label, 12)} |{count(observed):>12}{number(float(expected)):>12}")
     log.line(rule(13, 24))
     log.line(f"{right('All', 12)} |{count(difference.size):>12}{count(difference.size):>12}")
@@ -192,9 +220,16 @@ def signtest(session: Session, line: Line) -> None:
     log.line(f"  Ha: {subject} != 0")
     log.line(f"      Pr(#positive >= {larger} or #negative >= {larger}) =")
     log.line(f"         min(1, 2*Binomial(n = {n}, x >= {larger}, p = 0.5)) = {p_two:7.4f}")
-    session.r = ResultSet(scalars={
-        "N_pos": float(positive), "N_neg": float(negative), "N_tie": float(zero), "p_pos": p_pos, "p_neg": p_neg, "p_2": p_two,
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_pos": float(positive),
+            "N_neg": float(negative),
+            "N_tie": float(zero),
+            "p_pos": p_pos,
+            "p_neg": p_neg,
+            "p_2": p_two,
+        }
+    )
 
 
 @command(
@@ -220,7 +255,8 @@ def kwallis(session: Session, line: Line) -> None:
     sums = [f"{s:.2f}" for s in test.rank_sums]
     widths = (
         max(display_width(by), *(display_width(label) for label in groups.labels)),
-        max(3, *(len(count(float(n))) for n in test.counts)), max(8, *(len(s) for s in sums)),
+        max(3, *(len(count(float(n))) for n in test.counts)),
+        max(8, *(len(s) for s in sums)),
     )
     border = "+" + "-" * (sum(widths) + 8) + "+"
     log.line("  " + border)
@@ -230,19 +266,31 @@ def kwallis(session: Session, line: Line) -> None:
         log.line(f"  | {right(label, widths[0])} | {count(float(n)):>{widths[1]}} | {text:>{widths[2]}} |")
     log.line("  " + border)
     log.line()
-    for title, statistic, tail in ((f"chi2({test.df})", test.chi2, p), (f"chi2({test.df}) with ties", test.chi2_adjusted, p_adj)):
+    for title, statistic, tail in (
+        (f"chi2({test.df})", test.chi2, p),
+        (f"chi2({test.df}) with ties", test.chi2_adjusted, p_adj),
+    ):
         log.line(f"  {title} = {statistic:.3f}")
         log.line(f"  {right('Prob', len(title))} = {tail:.4f}")
         if title == f"chi2({test.df})":
             log.line()
-    session.r = ResultSet(scalars={
-        "df": float(test.df), "chi2": test.chi2, "chi2_adj": test.chi2_adjusted, "p": p, "p_adj": p_adj,
-    })
+    session.r = ResultSet(
+        scalars={
+            "df": float(test.df),
+            "chi2": test.chi2,
+            "chi2_adj": test.chi2_adjusted,
+            "p": p,
+            "p_adj": p_adj,
+        }
+    )
 
 
 @command(
-    "median", "varname [if] [in] [fweight], BY(varname) [EXact MEDianties(string)]", by="recall",
-    stored="r(N) r(chi2) r(p) r(chi2_cc) r(p_cc) r(groups) r(p_exact)", refused="medianties(drop), medianties(split)",
+    "median",
+    "varname [if] [in] [fweight], BY(varname) [EXact MEDianties(string)]",
+    by="recall",
+    stored="r(N) r(chi2) r(p) r(chi2_cc) r(p_cc) r(groups) r(p_exact)",
+    refused="medianties(drop), medianties(split)",
 )
 def median(session: Session, line: Line) -> None:
     """Nonparametric test that samples have the same median."""
@@ -262,9 +310,12 @@ def median(session: Session, line: Line) -> None:
     middle = float(percentiles(x, np.array([50.0]), chosen.weights)[0])
     above = x > middle if ties == "below" else x >= middle
     weights = chosen.frequencies()
-    table = np.array([
-        [float(weights[(groups.codes == g) & (above == flag)].sum()) for g in range(groups.size)] for flag in (False, True)
-    ])
+    table = np.array(
+        [
+            [float(weights[(groups.codes == g) & (above == flag)].sum()) for g in range(groups.size)]
+            for flag in (False, True)
+        ]
+    )
     statistic, p = crosstab.pearson(table)
     scalars = {"N": chosen.n, "chi2": statistic, "p": p, "groups": float(groups.size)}
     log = session.log
@@ -275,7 +326,9 @@ def median(session: Session, line: Line) -> None:
     title = heading(session, by)
     log.line("   Greater |")
     log.line("  than the |" + " " * max(0, (span - display_width(title)) // 2) + title)
-    log.line("    median |" + "".join(right(clip(label, 9), 10) + " " for label in groups.labels) + "|     Total")
+    log.line(
+        "    median |" + "".join(right(clip(label, 9), 10) + " " for label in groups.labels) + "|     Total"
+    )
     log.line(rule(11, span, 10))
     for label, row in (("no", table[0]), ("yes", table[1]), ("Total", table.sum(axis=0))):
         if label == "Total":
@@ -303,8 +356,11 @@ def median(session: Session, line: Line) -> None:
 
 
 @command(
-    "ksmirnov", "anything(equalok) [if] [in] [, BY(varname) Exact]", by="recall",
-    stored="r(D_1) r(p_1) r(D_2) r(p_2) r(D) r(p) r(p_cor) r(p_exact)", refused="one-sample exact",
+    "ksmirnov",
+    "anything(equalok) [if] [in] [, BY(varname) Exact]",
+    by="recall",
+    stored="r(D_1) r(p_1) r(D_2) r(p_2) r(D) r(p) r(p_cor) r(p_exact)",
+    refused="one-sample exact",
 )
 def ksmirnov(session: Session, line: Line) -> None:
     """Kolmogorov-Smirnov equality-of-distributions test."""

@@ -12,8 +12,8 @@ from ssd.engine.commands.describe_selection import confidence_level, present, tw
 from ssd.engine.errors import StataError, invalid_syntax, no_observations
 from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output.log import Log
-from ssd.engine.output.test_report import LINE, df_text, hypotheses, means_head, means_row, short, statement
 from ssd.engine.output.tables import clip, number, rule
+from ssd.engine.output.test_report import LINE, df_text, hypotheses, means_head, means_row, short, statement
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
 from ssd.engine.stats.group_means import TTest, one_sample, t_critical, two_samples
@@ -37,8 +37,11 @@ class Group:
 
 
 @command(
-    "ttest", "anything [if] [in] [, BY(varname) UNEqual Welch UNPaired Level(cilevel) REVerse]", by="recall",
-    stored=STORED, refused="none",
+    "ttest",
+    "anything [if] [in] [, BY(varname) UNEqual Welch UNPaired Level(cilevel) REVerse]",
+    by="recall",
+    stored=STORED,
+    refused="none",
 )
 def ttest(session: Session, line: Line) -> None:
     """One-sample, two-sample and paired t tests."""
@@ -52,15 +55,32 @@ def ttest(session: Session, line: Line) -> None:
         return
     match = re.fullmatch(r"\s*(\S+?)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
-        raise StataError(100, "by() option required") if re.fullmatch(r"\s*\w+\s*", line.anything) else invalid_syntax()
+        raise (
+            StataError(100, "by() option required")
+            if re.fullmatch(r"\s*\w+\s*", line.anything)
+            else invalid_syntax()
+        )
     first = session.expand_varlist(match[1])[0]
     second = _variable(session, match[2])
     if second is None:
         x = _complete(session, [first], mask)[0]
-        report_one(session, group_of(short(first), x), first, session.evaluate_number(match[2]), match[2], level)
+        report_one(
+            session, group_of(short(first), x), first, session.evaluate_number(match[2]), match[2], level
+        )
     elif line.flag("unpaired"):
-        x, y = session.data.numeric(first)[mask & present(session, first)], session.data.numeric(second)[mask & present(session, second)]
-        report_two(session, group_of(short(first), x), group_of(short(second), y), level, unequal, line.flag("welch"), np.concatenate([x, y]))
+        x, y = (
+            session.data.numeric(first)[mask & present(session, first)],
+            session.data.numeric(second)[mask & present(session, second)],
+        )
+        report_two(
+            session,
+            group_of(short(first), x),
+            group_of(short(second), y),
+            level,
+            unequal,
+            line.flag("welch"),
+            np.concatenate([x, y]),
+        )
     else:
         _paired(session, first, second, mask, level)
 
@@ -118,8 +138,13 @@ def group_row(log: Log, g: Group, level: float) -> tuple[float, float]:
 
 def _scalars(test: TTest, level: float) -> dict[str, float]:
     return {
-        "t": test.t, "df_t": test.df, "p_l": test.p_lower, "p": test.p_two_sided, "p_u": test.p_upper,
-        "se": test.se, "level": level,
+        "t": test.t,
+        "df_t": test.df,
+        "p_l": test.p_lower,
+        "p": test.p_two_sided,
+        "p_u": test.p_upper,
+        "se": test.se,
+        "level": level,
     }
 
 
@@ -135,15 +160,35 @@ def report_one(session: Session, g: Group, name: str, null: float, null_text: st
     low, high = group_row(log, g, level)
     log.line(LINE)
     shown = number(null) if not re.fullmatch(r"[-+]?\d+(\.\d+)?", null_text) else null_text
-    statement(log, f"    mean = mean({name})", f"H0: mean = {shown}", "t", test.t, df_text("Degrees of freedom", test.df))
+    statement(
+        log,
+        f"    mean = mean({name})",
+        f"H0: mean = {shown}",
+        "t",
+        test.t,
+        df_text("Degrees of freedom", test.df),
+    )
     hypotheses(log, "mean", shown, "t", test.p_lower, test.p_two_sided, test.p_upper)
-    session.r = ResultSet(scalars={
-        "N_1": g.n, "mu_1": g.mean, "sd_1": g.sd, **_scalars(test, level), "lb": low, "ub": high,
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_1": g.n,
+            "mu_1": g.mean,
+            "sd_1": g.sd,
+            **_scalars(test, level),
+            "lb": low,
+            "ub": high,
+        }
+    )
 
 
 def report_two(
-    session: Session, a: Group, b: Group, level: float, unequal: bool, welch: bool, together: FloatArray | None
+    session: Session,
+    a: Group,
+    b: Group,
+    level: float,
+    unequal: bool,
+    welch: bool,
+    together: FloatArray | None,
 ) -> None:
     """Two-sample test: print and store. `together` gives the combined row, computed from the groups if None."""
     if a.n + b.n < 3:
@@ -169,17 +214,29 @@ def report_two(
     first = f"    diff = mean({clip(a.label, 8)}) - mean({clip(b.label, 8)})"
     statement(log, first, "H0: diff = 0", "t", test.t, tail)
     hypotheses(log, "diff", "0", "t", test.p_lower, test.p_two_sided, test.p_upper)
-    session.r = ResultSet(scalars={
-        "N_1": a.n, "N_2": b.n, "mu_1": a.mean, "mu_2": b.mean, "sd_1": a.sd, "sd_2": b.sd, "sd": combined.sd,
-        **_scalars(test, level), "lb": low, "ub": high,
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_1": a.n,
+            "N_2": b.n,
+            "mu_1": a.mean,
+            "mu_2": b.mean,
+            "sd_1": a.sd,
+            "sd_2": b.sd,
+            "sd": combined.sd,
+            **_scalars(test, level),
+            "lb": low,
+            "ub": high,
+        }
+    )
 
 
 def combine_groups(a: Group, b: Group) -> Group:
     """The two groups as one sample."""
     n = a.n + b.n
     mean = (a.n * a.mean + b.n * b.mean) / n
-    squares = (a.n - 1) * a.sd**2 + (b.n - 1) * b.sd**2 + a.n * (a.mean - mean) ** 2 + b.n * (b.mean - mean) ** 2
+    squares = (
+        (a.n - 1) * a.sd**2 + (b.n - 1) * b.sd**2 + a.n * (a.mean - mean) ** 2 + b.n * (b.mean - mean) ** 2
+    )
     return Group("Combined", n, mean, float(np.sqrt(squares / (n - 1))))
 
 
@@ -199,14 +256,27 @@ def _paired(session: Session, first: str, second: str, mask: np.ndarray, level: 
     low, high = group_row(log, d, level)
     log.line(LINE)
     statement(
-        log, f"     mean(diff) = mean({short(first)} - {short(second)})", " H0: mean(diff) = 0", "t", test.t,
+        log,
+        f"     mean(diff) = mean({short(first)} - {short(second)})",
+        " H0: mean(diff) = 0",
+        "t",
+        test.t,
         df_text("Degrees of freedom", test.df),
     )
     hypotheses(log, "mean(diff)", "0", "t", test.p_lower, test.p_two_sided, test.p_upper)
-    session.r = ResultSet(scalars={
-        "N_1": a.n, "N_2": b.n, "mu_1": a.mean, "mu_2": b.mean, "sd_1": a.sd, "sd_2": b.sd,
-        **_scalars(test, level), "lb": low, "ub": high,
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_1": a.n,
+            "N_2": b.n,
+            "mu_1": a.mean,
+            "mu_2": b.mean,
+            "sd_1": a.sd,
+            "sd_2": b.sd,
+            **_scalars(test, level),
+            "lb": low,
+            "ub": high,
+        }
+    )
 
 
 @command("ttesti", "anything [, UNEqual Welch Level(cilevel) Xname(string) Yname(string)]", stored=STORED)

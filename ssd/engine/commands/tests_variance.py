@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.describe_selection import Selection, categories, confidence_level, heading, present, two_groups
+from ssd.engine.commands.describe_selection import (
+    Selection,
+    categories,
+    confidence_level,
+    heading,
+    present,
+    two_groups,
+)
 from ssd.engine.commands.describe_tabsum import print_summaries
 from ssd.engine.commands.tests_ttest import Group, combine_groups, group_of, group_row
 from ssd.engine.errors import StataError, invalid_syntax, no_observations
-from ssd.engine.output.test_report import LINE, means_head, short, statement
 from ssd.engine.output.tables import clip, number, rule
+from ssd.engine.output.test_report import LINE, means_head, short, statement
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
 from ssd.engine.stats.variance_tests import Tails, robust_variance, variance_against, variance_ratio
@@ -66,13 +73,29 @@ def _single(session: Session, g: Group, null: float, null_text: str, level: floa
     means_head(log, level, "Variable")
     group_row(log, g, level)
     log.line(LINE)
-    statement(log, f"    sd = sd({g.label})", f"H0: sd = {null_text}", "c = chi2", test.statistic, f"Degrees of freedom = {g.n - 1:8.0f}")
+    statement(
+        log,
+        f"    sd = sd({g.label})",
+        f"H0: sd = {null_text}",
+        "c = chi2",
+        test.statistic,
+        f"Degrees of freedom = {g.n - 1:8.0f}",
+    )
     lower_first = test.p_lower <= test.p_upper
-    _three(session, f"sd < {null_text}", f"sd != {null_text}", f"sd > {null_text}", "C", "c", test, lower_first)
-    session.r = ResultSet(scalars={
-        "N": g.n, "sd": g.sd, "chi2": test.statistic, "df": g.n - 1, "p_l": test.p_lower, "p": test.p_two_sided,
-        "p_u": test.p_upper,
-    })
+    _three(
+        session, f"sd < {null_text}", f"sd != {null_text}", f"sd > {null_text}", "C", "c", test, lower_first
+    )
+    session.r = ResultSet(
+        scalars={
+            "N": g.n,
+            "sd": g.sd,
+            "chi2": test.statistic,
+            "df": g.n - 1,
+            "p_l": test.p_lower,
+            "p": test.p_two_sided,
+            "p_u": test.p_upper,
+        }
+    )
 
 
 def _ratio(session: Session, a: Group, b: Group, level: float, stub: str) -> None:
@@ -91,13 +114,26 @@ def _ratio(session: Session, a: Group, b: Group, level: float, stub: str) -> Non
     first = f"    ratio = sd({clip(a.label, 8)}) / sd({clip(b.label, 8)})"
     statement(log, first, "H0: ratio = 1", "f", test.statistic, f"Degrees of freedom = {df:>8}")
     _three(session, "ratio < 1", "ratio != 1", "ratio > 1", "F", "f", test, test.p_lower <= test.p_upper)
-    session.r = ResultSet(scalars={
-        "N_1": a.n, "N_2": b.n, "sd_1": a.sd, "sd_2": b.sd, "sd": combined.sd, "F": test.statistic, "df_1": a.n - 1,
-        "df_2": b.n - 1, "p_l": test.p_lower, "p": test.p_two_sided, "p_u": test.p_upper,
-    })
+    session.r = ResultSet(
+        scalars={
+            "N_1": a.n,
+            "N_2": b.n,
+            "sd_1": a.sd,
+            "sd_2": b.sd,
+            "sd": combined.sd,
+            "F": test.statistic,
+            "df_1": a.n - 1,
+            "df_2": b.n - 1,
+            "p_l": test.p_lower,
+            "p": test.p_two_sided,
+            "p_u": test.p_upper,
+        }
+    )
 
 
-def _three(session: Session, low: str, two: str, high: str, upper: str, letter: str, test: Tails, lower_first: bool) -> None:
+def _three(
+    session: Session, low: str, two: str, high: str, upper: str, letter: str, test: Tails, lower_first: bool
+) -> None:
     sign = "<" if lower_first else ">"
     session.log.line(f"    Ha: {low:<24}Ha: {two:<27}Ha: {high}")
     session.log.line(
@@ -107,7 +143,9 @@ def _three(session: Session, low: str, two: str, high: str, upper: str, letter: 
 
 
 @command(
-    "robvar", "varname [if] [in], BY(varname)", by="recall",
+    "robvar",
+    "varname [if] [in], BY(varname)",
+    by="recall",
     stored="r(N) r(w0) r(p_w0) r(w50) r(p_w50) r(w10) r(p_w10) r(df_1) r(df_2)",
 )
 def robvar(session: Session, line: Line) -> None:
@@ -122,7 +160,9 @@ def robvar(session: Session, line: Line) -> None:
     if groups.size < 2:
         raise StataError(420, "1 group found, at least 2 required")
     x = session.data.numeric(name)[kept]
-    print_summaries(session, heading(session, name), groups, x, Selection(kept, None, ""), ["mean", "sd", "freq"])
+    print_summaries(
+        session, heading(session, name), groups, x, Selection(kept, None, ""), ["mean", "sd", "freq"]
+    )
     results, df1, df2 = robust_variance([x[groups.codes == code] for code in range(groups.size)])
     scalars = {"N": float(x.size)}
     log = session.log
@@ -133,4 +173,3 @@ def robvar(session: Session, line: Line) -> None:
         log.line(f"{key.upper():<3} = {statistic:10.7f}   df({df1}, {df2})     Pr > F = {p:.8f}")
         scalars |= {key: statistic, f"p_{key}": p}
     session.r = ResultSet(scalars=scalars | {"df_1": float(df1), "df_2": float(df2)})
-

@@ -234,7 +234,9 @@ def parse_clock(text: str, mask: str, top_year: int | None = None) -> float:
         parts["h"] = parts["h"] % 12.0 + (12.0 if afternoon == "pm" else 0.0)
     if "Y" not in parts and not {"Y", "M", "D"} & {field[-1] for field in fields}:
         parts["Y"] = 1960.0
-    return float(milliseconds(days_of(parts.get("Y", np.nan), parts["M"], parts["D"]), parts["h"], parts["m"], parts["s"]))
+    return float(
+        milliseconds(days_of(parts.get("Y", np.nan), parts["M"], parts["D"]), parts["h"], parts["m"], parts["s"])
+    )
 
 
 def milliseconds(days: Any, hours: Any, minutes: Any, seconds: Any) -> Numbers:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ssd.engine.data.dataset import Dataset
 from ssd.engine.data.dta_read import NotDta, dataset_from_bytes
-from ssd.engine.data.dta_write import dataset_to_bytes
+from ssd.engine.data.dta_write import dataset_to_pieces
 from ssd.engine.errors import StataError
 
 __all__ = ["now_stamp", "read_dta", "write_dta"]
@@ -51,11 +51,12 @@ def write_dta(
     Raises StataError r(603) when the file cannot be written.
     """
     stamp = now_stamp() if timestamp is None else timestamp
-    raw = dataset_to_bytes(dataset, timestamp=stamp, version=version)
+    pieces = dataset_to_pieces(dataset, timestamp=stamp, version=version)
     target = Path(path)
     temporary = target.with_name(target.name + ".part")
     try:
-        temporary.write_bytes(raw)
+        with temporary.open("wb") as handle:
+            handle.writelines(pieces)
         temporary.replace(target)
     except OSError as fault:
         raise StataError(603, f"file {shown_as or path} could not be opened") from fault

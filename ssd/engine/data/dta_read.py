@@ -187,9 +187,7 @@ def _text_column(cursor: _Cursor, field: NDArray[Any]) -> ObjectArray:
     return object_array(out)
 
 
-def _strl_column(
-    cursor: _Cursor, field: NDArray[Any], strl_v: int, strls: dict[tuple[int, int], str]
-) -> ObjectArray:
+def _strl_column(cursor: _Cursor, field: NDArray[Any], strl_v: int, strls: dict[tuple[int, int], str]) -> ObjectArray:
     order = "little" if cursor.order == "<" else "big"
     out = []
     for raw in field.tolist():
@@ -248,7 +246,9 @@ def _label_table(cursor: _Cursor, size: int) -> dict[int, str]:
     values = struct.unpack(f"{cursor.order}{count}i", cursor.take(4 * count))
     texts = cursor.take(text_size)
     cursor.at = end
-    return {value: cursor.decode(texts[start:].partition(b"\0")[0]) for value, start in zip(values, offsets, strict=True)}
+    return {
+        value: cursor.decode(texts[start:].partition(b"\0")[0]) for value, start in zip(values, offsets, strict=True)
+    }
 
 
 def _first_label_table(cursor: _Cursor) -> tuple[str, dict[int, str]]:
@@ -296,7 +296,7 @@ def _old(cursor: _Cursor, encoding: str | None) -> Dataset:
 
 def _old_type(code: int, version: int) -> str:
     if version >= 111:
-        return OLD_TYPES[code] if code in OLD_TYPES else f"str{code}"
+        return OLD_TYPES.get(code, f"str{code}")
     return LETTER_TYPES[code] if code in LETTER_TYPES else f"str{code - 127}"
 
 
@@ -310,7 +310,7 @@ def _reassigned(column: NDArray[Any], kind: str) -> tuple[NDArray[Any], str]:
 
 
 def _old_characteristics(cursor: _Cursor, version: int, width: int) -> list[tuple[str, str, str]]:
-    found = []
+    found: list[tuple[str, str, str]] = []
     while True:
         kind = cursor.number("B")
         size = cursor.number("i" if version >= 110 else "h")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,16 +14,22 @@ from ssd.engine.data.dta_layout import MODERN_CODES, STRL_TEXT, Layout, layout_o
 from ssd.engine.data.storage import cut_bytes
 
 _MAX_118 = 32767
+_ROWS_AT_ONCE: Final = 65536
 
 
 def dataset_to_bytes(data: Dataset, *, timestamp: str, version: int = 118) -> bytes:
     """`timestamp` is `dd Mon yyyy hh:mm` or empty. Raises ValueError for a format that cannot be written."""
+    return b"".join(dataset_to_pieces(data, timestamp=timestamp, version=version))
+
+
+def dataset_to_pieces(data: Dataset, *, timestamp: str, version: int = 118) -> Iterator[bytes]:
+    """The file in order, a bounded number of observations at a time, so that large data are not held twice."""
     if version not in (117, 118, 119):
         raise ValueError(f"format {version} cannot be written")
     columns = list(data.variables.values())
     if version == 118 and len(columns) > _MAX_118:
         version = 119
-    return _Writer(data, columns, version, timestamp).document()
+    return _Writer(data, columns, version, timestamp).pieces()
 
 
 class _Writer:
@@ -43,21 +51,25 @@ class _Writer:
         raw = self.encode(cut_bytes(text, size - 1) if self.version >= 118 else text[: size - 1])
         return raw[: size - 1].ljust(size, b"\0")
 
-    def document(self) -> bytes:
-        sections = [
+    def pieces(self) -> Iterator[bytes]:
+        """The map tells where each section begins, so the length of the data is computed before they are made."""
+        before = [
             self._header(), b"", self._types(), self._names(), self._sort_list(), self._formats(),
-            self._attached(), self._labels(), self._characteristics(), self._data(), self._long_strings(),
-            self._value_labels(), b"</stata_dta>",
+            self._attached(), self._labels(), self._characteristics(),
         ]  # fmt: skip
-        map_size = len(b"<map></map>") + 14 * 8
-        offsets = [0, len(sections[0])]
-        position = len(sections[0]) + map_size
-        for section in sections[2:]:
-            offsets.append(position)
-            position += len(section)
-        offsets.append(position)
-        sections[1] = b"<map>" + struct.pack("<14Q", *offsets) + b"</map>"
-        return b"".join(sections)
+        after = [self._long_strings(), self._value_labels(), b"</stata_dta>"]
+        record = self._record()
+        sizes = [len(part) for part in before]
+        sizes[1] = len(b"<map></map>") + 14 * 8
+        sizes += [len(_tagged("data", b"")) + record.itemsize * self.data.n_obs, *map(len, after)]
+        offsets = [0, *itertools.accumulate(sizes)]
+        before[1] = b"<map>" + struct.pack("<14Q", *offsets) + b"</map>"
+        yield from before
+        yield b"<data>"
+        for start in range(0, self.data.n_obs if self.columns else 0, _ROWS_AT_ONCE):
+            yield self._rows(record, start, min(start + _ROWS_AT_ONCE, self.data.n_obs))
+        yield b"</data>"
+        yield from after
 
     def _header(self) -> bytes:
         label = self.encode(self.data.label[:80])
@@ -88,14 +100,10 @@ class _Writer:
         return _tagged("formats", b"".join(self.field(c.format, self.layout.format) for c in self.columns))
 
     def _attached(self) -> bytes:
-        return _tagged(
-            "value_label_names", b"".join(self.field(c.value_label, self.layout.name) for c in self.columns)
-        )
+        return _tagged("value_label_names", b"".join(self.field(c.value_label, self.layout.name) for c in self.columns))
 
     def _labels(self) -> bytes:
-        return _tagged(
-            "variable_labels", b"".join(self.field(c.label[:80], self.layout.label) for c in self.columns)
-        )
+        return _tagged("variable_labels", b"".join(self.field(c.label[:80], self.layout.label) for c in self.columns))
 
     def _characteristics(self) -> bytes:
         parts = [self._characteristic("_dta", name, text) for name, text in self.data.chars.items()]
@@ -109,28 +117,29 @@ class _Writer:
         body = self.field(owner, width) + self.field(name, width) + content
         return b"<ch>" + struct.pack("<I", len(body)) + body + b"</ch>"
 
-    def _data(self) -> bytes:
-        fields = [(f"f{i}", "<" + numpy_code(c.type) if not c.is_string else numpy_code(c.type))
-                  for i, c in enumerate(self.columns)]  # fmt: skip
-        if not fields or self.data.n_obs == 0:
-            return _tagged("data", b"")
-        record = np.zeros(self.data.n_obs, dtype=np.dtype(fields))
-        for i, column in enumerate(self.columns):
-            record[f"f{i}"] = self._column(i, column)
-        return _tagged("data", record.tobytes())
+    def _record(self) -> np.dtype[Any]:
+        return np.dtype([(f"f{i}", "<" + numpy_code(c.type) if not c.is_string else numpy_code(c.type))
+                         for i, c in enumerate(self.columns)])  # fmt: skip
 
-    def _column(self, index: int, column: Variable) -> Any:
+    def _rows(self, record: np.dtype[Any], start: int, stop: int) -> bytes:
+        rows = np.zeros(stop - start, dtype=record)
+        for i, column in enumerate(self.columns):
+            rows[f"f{i}"] = self._column(i, column, start, stop)
+        return rows.tobytes()
+
+    def _column(self, index: int, column: Variable, start: int, stop: int) -> Any:
+        values = column.values[start:stop]
         if column.type == "strL":
             v, width = index + 1, self.layout.strl_v
             raw = b"".join(
                 (v.to_bytes(width, "little") + (row + 1).to_bytes(8 - width, "little")) if text else b"\0" * 8
-                for row, text in enumerate(column.values.tolist())
+                for row, text in enumerate(values.tolist(), start)
             )
             return np.frombuffer(raw, dtype="V8")
         if column.is_string:
             size = int(column.type[3:])
-            return np.array([self.encode(text) for text in column.values.tolist()], dtype=f"S{size}")
-        return column.values
+            return np.array([self.encode(text) for text in values.tolist()], dtype=f"S{size}")
+        return values
 
     def _long_strings(self) -> bytes:
         parts = []

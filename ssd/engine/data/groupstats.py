@@ -32,7 +32,7 @@ class Cells:
     kind: str = ""
 
     def summed(self, values: FloatArray) -> FloatArray:
-        return np.bincount(self.ids, values, self.n_groups)
+        return np.bincount(self.ids, values, self.n_groups).astype(np.float64, copy=False)
 
     @property
     def count(self) -> FloatArray:
@@ -43,9 +43,7 @@ class Cells:
         return self.count if self.weights is None else self.summed(self.weights)
 
 
-def cells(
-    values: FloatArray, ids: Ids, n_groups: int, weights: FloatArray | None = None, kind: str = ""
-) -> Cells:
+def cells(values: FloatArray, ids: Ids, n_groups: int, weights: FloatArray | None = None, kind: str = "") -> Cells:
     """Drop missing values (and zero or missing weights)."""
     if values.size and values.max() < MISSING and weights is None:
         return Cells(values, ids, n_groups)

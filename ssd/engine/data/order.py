@@ -29,10 +29,7 @@ def stable_order(keys: Sequence[NDArray[Any]]) -> IndexArray:
     """Positions that sort by `keys` (first key first); ties keep their order."""
     order: IndexArray | None = None
     for key in reversed(keys):
-        if order is None:
-            order = np.argsort(key, kind="stable")
-        else:
-            order = order[np.argsort(key[order], kind="stable")]
+        order = np.argsort(key, kind="stable") if order is None else order[np.argsort(key[order], kind="stable")]
     if order is None:
         raise ValueError("no sort key")
     return order

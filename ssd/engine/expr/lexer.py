@@ -30,7 +30,9 @@ _NAME: Final = re.compile(r"[^\W\d]\w*")
 _ESTIMATE: Final = re.compile(r"(?:\[([^\[\]]+)\]\s*)?(_b|_coef|_se)\s*\[\s*([^\]]*?)\s*\]")
 _EQUATION: Final = re.compile(r"\[\s*([^\[\]]+?)\s*\]\s*([^\W\d][\w.#]*)")
 _SIGN: Final = re.compile(r"==|!=|~=|>=|<=|[-+*/^()\[\],<>&|!~=:]")
-_DATE_LITERAL: Final = re.compile(r"(td|tc|tC|tw|tm|tq|th|ty|d|w|m|q|h|y)\(\s*([0-9][^()]*|[a-zA-Z]{3}[^()]*\d[^()]*)\)")
+_DATE_LITERAL: Final = re.compile(
+    r"(td|tc|tC|tw|tm|tq|th|ty|d|w|m|q|h|y)\(\s*([0-9][^()]*|[a-zA-Z]{3}[^()]*\d[^()]*)\)"
+)
 _OPENERS: Final = frozenset("([,")
 
 
@@ -54,7 +56,7 @@ def tokenize(source: str) -> list[Token]:
 
 def _next(source: str, position: int, before: list[Token]) -> tuple[Token, int]:
     first = source[position]
-    if first in "\"`":
+    if first in '"`':
         return _string(source, position)
     if first.isdigit() or first == ".":
         return _numeric(source, position)

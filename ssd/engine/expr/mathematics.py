@@ -66,7 +66,7 @@ def running_sum(context: Context, x: float | FloatArray) -> Value:
     counted = np.where(values < MISSING, values, 0.0)
     if context.mask is not None:
         counted = np.where(context.mask, counted, 0.0)
-    total = np.cumsum(counted)
+    total: FloatArray = np.cumsum(counted)
     groups = context.groups
     if groups is None or not groups.starts.size:
         return total

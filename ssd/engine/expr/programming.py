@@ -25,10 +25,11 @@ def _cond(test: float | FloatArray, yes: Value, no: Value, unknown: Value | None
         if unknown is not None and not test < MISSING:
             return unknown
         return yes if test != 0.0 else no
-    chosen = np.where(test != 0.0, _shaped(yes, test), _shaped(no, test))
+    chosen: Any = np.where(test != 0.0, _shaped(yes, test), _shaped(no, test))
     if unknown is not None:
         chosen = np.where(test < MISSING, chosen, _shaped(unknown, test))
-    return chosen
+    result: Value = chosen
+    return result
 
 
 def _shaped(value: Value, like: FloatArray) -> Any:
@@ -109,8 +110,7 @@ def _stored(results: ResultSet, name: str) -> Value:
     if name in results.scalars:
         return float(results.scalars[name])
     if name in results.macros:
-        text = results.macros[name]
-        return text
+        return results.macros[name]
     if name in results.matrices:
         matrix = results.matrices[name].values
         if matrix.size == 1:

@@ -84,5 +84,3 @@ def _width(type_name: str) -> int:
     if type_name.startswith("str"):
         return int(type_name[3:])
     return {"byte": 1, "int": 2, "long": 4, "float": 4, "double": 8}[type_name]
-
-

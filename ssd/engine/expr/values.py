@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def number(value: Operand) -> float | FloatArray:
         return value
     if isinstance(value, np.ndarray):
         if value.dtype == np.float64:
-            return value
+            return cast(FloatArray, value)
         if value.dtype == np.bool_:
             converted: FloatArray = value.astype(np.float64)
             return converted
@@ -42,14 +42,14 @@ def string(value: Operand) -> str | ObjectArray:
     if isinstance(value, str):
         return value
     if isinstance(value, np.ndarray) and value.dtype == object:
-        return value
+        return cast(ObjectArray, value)
     raise type_mismatch()
 
 
 def truth(value: Operand) -> bool | BoolArray:
     """Nonzero is true, missing values included. Raises r(109) for strings."""
     if isinstance(value, np.ndarray) and value.dtype == np.bool_:
-        return value
+        return cast(BoolArray, value)
     plain = number(value)
     return plain != 0.0
 

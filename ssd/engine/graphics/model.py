@@ -115,6 +115,8 @@ class Panel:
     boxes: list[tuple[str, int, FloatArray]] | None = None
     """Box plots: label, palette index, values."""
     second_title: Text | None = None
+    centre_text: str = ""
+    """Words in the middle of an empty plot region (diagonal of a scatterplot matrix)."""
 
 
 @dataclass
@@ -143,7 +145,7 @@ class Graph:
         """All words that will be drawn, to choose a font."""
         found = [t.text for t in (self.title, self.subtitle, self.note, self.caption) if t is not None]
         for panel in self.panels:
-            found += [panel.title, *(layer.label for layer in panel.layers)]
+            found += [panel.title, panel.centre_text, *(layer.label for layer in panel.layers)]
             for axis in (panel.x, panel.y):
                 found += [axis.title.text if axis.title else "", *axis.ticks.texts]
             found += [label for label, _ in panel.pie or []] + [box[0] for box in panel.boxes or []]

@@ -148,7 +148,11 @@ def read_axis(options: Options, letter: str, axis: Axis, session: Session) -> No
             body, sub = split_suboptions(item.value or "")
             style = read_style(sub, session)
             sub.finish()
-            values = [session.evaluate_number(body)] if re.search(r"[A-Za-z]", body) else parse_numlist(body, missing=False)
+            values = (
+                [session.evaluate_number(body)]
+                if re.search(r"[A-Za-z]", body)
+                else parse_numlist(body, missing=False)
+            )
             axis.lines.extend(RefLine(v, style) for v in values)
     scale = options.take(f"{letter}scale", 3)
     if scale is not None:
@@ -171,14 +175,25 @@ def read_style(options: Options, session: Session) -> Style:
     """Colours, symbols, patterns and widths common to all plots."""
     style = Style()
     for name, minimum, field in (
-        ("color", 3, "color"), ("lcolor", 2, "line_color"), ("fcolor", 2, "fill_color"), ("mcolor", 2, "marker_color"),
-        ("mfcolor", 3, "marker_color"), ("mlcolor", 3, "marker_color"), ("blcolor", 4, "line_color"),
-        ("bfcolor", 4, "fill_color"), ("bcolor", 2, "fill_color"), ("clcolor", 3, "line_color"),
-        ("alcolor", 4, "line_color"), ("afcolor", 4, "fill_color"), ("acolor", 3, "fill_color"),
+        ("color", 3, "color"),
+        ("lcolor", 2, "line_color"),
+        ("fcolor", 2, "fill_color"),
+        ("mcolor", 2, "marker_color"),
+        ("mfcolor", 3, "marker_color"),
+        ("mlcolor", 3, "marker_color"),
+        ("blcolor", 4, "line_color"),
+        ("bfcolor", 4, "fill_color"),
+        ("bcolor", 2, "fill_color"),
+        ("clcolor", 3, "line_color"),
+        ("alcolor", 4, "line_color"),
+        ("afcolor", 4, "fill_color"),
+        ("acolor", 3, "fill_color"),
     ):
         value = options.take(name, minimum)
         if value is not None:
-            setattr(style, field, colors.color(split_words(value, keep_quotes=True)[0] if '"' in value else value))
+            setattr(
+                style, field, colors.color(split_words(value, keep_quotes=True)[0] if '"' in value else value)
+            )
     marker = options.take("msymbol", 2)
     if marker is not None:
         style.marker = colors.symbol(marker.split()[0])
@@ -221,7 +236,9 @@ def read_legend(value: str, session: Session, legend: Legend) -> None:
     for item in options.take_all("label", 3):
         words = split_words(item.value or "", keep_quotes=True)
         if len(words) >= 2:
-            legend.labels[int(session.evaluate_number(words[0]))] = "\n".join(strip_quotes(w) for w in words[1:])
+            legend.labels[int(session.evaluate_number(words[0]))] = "\n".join(
+                strip_quotes(w) for w in words[1:]
+            )
     for name, field in (("rows", "rows"), ("cols", "cols"), ("position", "position"), ("ring", "ring")):
         number = options.number(session, name, 3 if name != "ring" else 4)
         if number is not None:
@@ -230,14 +247,30 @@ def read_legend(value: str, session: Session, legend: Legend) -> None:
     legend.size = colors.text_size(size) if size else None
     title = options.take("title", 5)
     legend.title = read_text(title).text if title else ""
-    for placed in ("region", "symxsize", "symysize", "bmargin", "margin", "colfirst", "keygap", "span", "bplacement", "stack"):
+    for placed in (
+        "region",
+        "symxsize",
+        "symysize",
+        "bmargin",
+        "margin",
+        "colfirst",
+        "keygap",
+        "span",
+        "bplacement",
+        "stack",
+    ):
         options.take_all(placed, min(4, len(placed)))
     options.finish()
 
 
 def read_graph(options: Options, graph: Graph, session: Session) -> None:
     """Titles, legend, scheme, size and regions."""
-    for name, minimum, field in (("title", 3, "title"), ("subtitle", 3, "subtitle"), ("note", 4, "note"), ("caption", 3, "caption")):
+    for name, minimum, field in (
+        ("title", 3, "title"),
+        ("subtitle", 3, "subtitle"),
+        ("note", 4, "note"),
+        ("caption", 3, "caption"),
+    ):
         value = options.take(name, minimum)
         if value is not None:
             setattr(graph, field, read_text(value))

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ssd.engine.commands.declare import Line
 from ssd.engine.commands.describe_selection import heading, value_text
 from ssd.engine.errors import StataError, no_observations, unsupported
 from ssd.engine.graphics.model import Layer, Style
 from ssd.engine.graphics.options import Options, read_style
 from ssd.engine.graphics.smooth import (
-    KERNELS, histogram_bins, kernel_density, local_polynomial, lowess, polynomial_fit,
+    KERNELS,
+    histogram_bins,
+    kernel_density,
+    local_polynomial,
+    lowess,
+    polynomial_fit,
 )
 from ssd.engine.lang.numlist import parse_numlist
 from ssd.engine.lang.syntax import parse_range, parse_weight, split_line
@@ -22,9 +26,33 @@ from ssd.engine.output.tables import number
 from ssd.engine.session import Session
 
 PLOT_TYPES = {
-    "scatter": 2, "line": 1, "connected": 3, "area": 4, "bar": 3, "spike": 5, "dropline": 4, "dot": 3, "rarea": 5, "rbar": 4,
-    "rcap": 4, "rspike": 6, "rscatter": 8, "rline": 5, "lfit": 4, "qfit": 4, "lfitci": 6, "qfitci": 6, "lowess": 6,
-    "lpoly": 5, "kdensity": 8, "function": 8, "histogram": 4, "tsline": 6, "mspline": 7, "rcapsym": 7, "pcspike": 7,
+    "scatter": 2,
+    "line": 1,
+    "connected": 3,
+    "area": 4,
+    "bar": 3,
+    "spike": 5,
+    "dropline": 4,
+    "dot": 3,
+    "rarea": 5,
+    "rbar": 4,
+    "rcap": 4,
+    "rspike": 6,
+    "rscatter": 8,
+    "rline": 5,
+    "lfit": 4,
+    "qfit": 4,
+    "lfitci": 6,
+    "qfitci": 6,
+    "lowess": 6,
+    "lpoly": 5,
+    "kdensity": 8,
+    "function": 8,
+    "histogram": 4,
+    "tsline": 6,
+    "mspline": 7,
+    "rcapsym": 7,
+    "pcspike": 7,
 }
 """Plot types and their shortest spelling."""
 RANGE_TYPES = {"rarea", "rbar", "rcap", "rspike", "rscatter", "rline", "rcapsym"}
@@ -56,7 +84,9 @@ class Built:
 
 def plot_type(word: str) -> str | None:
     """Full name of a plot type."""
-    return next((name for name, least in PLOT_TYPES.items() if len(word) >= least and name.startswith(word)), None)
+    return next(
+        (name for name, least in PLOT_TYPES.items() if len(word) >= least and name.startswith(word)), None
+    )
 
 
 def read_spec(session: Session, kind: str, text: str, base: BoolArray) -> Spec:
@@ -116,7 +146,12 @@ def _need(spec: Spec, least: int) -> None:
 
 
 def _titles(session: Session, y: str, x: str) -> tuple[str, str, str, str]:
-    return heading(session, x), heading(session, y), session.data.variables[x].format, session.data.variables[y].format
+    return (
+        heading(session, x),
+        heading(session, y),
+        session.data.variables[x].format,
+        session.data.variables[y].format,
+    )
 
 
 def _axis_choice(spec: Spec) -> bool:
@@ -140,7 +175,14 @@ def _series(session: Session, spec: Spec) -> Built:
     if missing_break is not None and missing_break.strip() not in ("n", "y"):
         raise unsupported(f"cmissing({missing_break})")
     labels_name = options.take("mlabel", 4)
-    for placed, least in (("mlabposition", 4), ("mlabsize", 5), ("mlabcolor", 4), ("mlabgap", 4), ("mlabangle", 4), ("mlabvposition", 5)):
+    for placed, least in (
+        ("mlabposition", 4),
+        ("mlabsize", 5),
+        ("mlabcolor", 4),
+        ("mlabgap", 4),
+        ("mlabangle", 4),
+        ("mlabvposition", 5),
+    ):
         options.take(placed, least)
     jitter = options.number(session, "jitter", 2)
     options.number(session, "jitterseed", 7)
@@ -160,8 +202,16 @@ def _series(session: Session, spec: Spec) -> Built:
             generator = np.random.default_rng(12345)
             x = x + (x.max() - x.min()) * jitter / 200 * (generator.random(x.size) - 0.5)
             y = y + (y.max() - y.min()) * jitter / 200 * (generator.random(y.size) - 0.5)
-        layer = Layer(spec.kind, x, y, label=heading(session, y_name), style=style, base=base or 0.0,
-                      horizontal=horizontal, second_axis=second)
+        layer = Layer(
+            spec.kind,
+            x,
+            y,
+            label=heading(session, y_name),
+            style=style,
+            base=base or 0.0,
+            horizontal=horizontal,
+            second_axis=second,
+        )
         if labels_name is not None:
             layer.marker_labels = _marker_labels(session, labels_name.strip(), kept)
         if spec.weights is not None and spec.kind == "scatter":
@@ -189,7 +239,9 @@ def _range(session: Session, spec: Spec) -> Built:
         order = np.argsort(x, kind="stable")
         low, high, x = low[order], high[order], x[order]
     label = f"{heading(session, low_name)}/{heading(session, high_name)}"
-    layer = Layer(spec.kind, x, low, high, label, style, horizontal=horizontal, second_axis=_axis_choice(spec))
+    layer = Layer(
+        spec.kind, x, low, high, label, style, horizontal=horizontal, second_axis=_axis_choice(spec)
+    )
     fmt = session.data.variables[x_name].format
     return Built([layer], heading(session, x_name), label, fmt, session.data.variables[low_name].format)
 
@@ -221,16 +273,23 @@ def _smoother(session: Session, spec: Spec) -> Built:
         fitted, low, high = polynomial_fit(x, y, weights, degree, grid, level)
         style = read_style(options, session)
         if spec.kind.endswith("ci"):
-            band = Style(color=style.fill_color or style.color, opacity=0.22 if style.opacity is None else style.opacity)
+            band = Style(
+                color=style.fill_color or style.color,
+                opacity=0.22 if style.opacity is None else style.opacity,
+            )
             built.layers.append(Layer("rarea", grid, low, high, f"{level:g}% CI", band, second_axis=second))
-        built.layers.append(Layer("line", grid, fitted, label="Fitted values", style=style, second_axis=second))
+        built.layers.append(
+            Layer("line", grid, fitted, label="Fitted values", style=style, second_axis=second)
+        )
         return built
     if spec.kind == "lowess":
         options.flag("adjust", 3)
         mean_only = options.flag("mean", 4)
         xs, smooth = lowess(x, y, bandwidth or 0.8, mean_only)
         style = read_style(options, session)
-        built.layers.append(Layer("line", xs, smooth, label=f"lowess {y_name} {x_name}", style=style, second_axis=second))
+        built.layers.append(
+            Layer("line", xs, smooth, label=f"lowess {y_name} {x_name}", style=style, second_axis=second)
+        )
         return built
     degree_value = options.number(session, "degree", 3)
     kernel = _kernel(options)
@@ -240,7 +299,11 @@ def _smoother(session: Session, spec: Spec) -> Built:
     fitted = local_polynomial(x, y, grid, int(degree_value or 0), kernel, bandwidth)
     style = read_style(options, session)
     used = ~np.isnan(fitted)
-    built.layers.append(Layer("line", grid[used], fitted[used], label=f"lpoly smooth: {heading(session, y_name)}", style=style))
+    built.layers.append(
+        Layer(
+            "line", grid[used], fitted[used], label=f"lpoly smooth: {heading(session, y_name)}", style=style
+        )
+    )
     return built
 
 
@@ -291,15 +354,21 @@ def _one_variable(session: Session, spec: Spec) -> Built:
         kernel = _kernel(options)
         width = options.number(session, "bwidth", 2)
         points = options.number(session, "n", 1)
-        grid, density, used = kernel_density(x, weights, kernel, width, int(points) if points else min(50, max(x.size, 2)))
+        grid, density, used = kernel_density(
+            x, weights, kernel, width, int(points) if points else min(50, max(x.size, 2))
+        )
         horizontal = options.flag("horizontal", 4)
         style = read_style(options, session)
         kind = "area" if options.take("recast", 3) == "area" else "line"
-        layer = Layer(kind, grid, density, label=f"kdensity {name}", style=style, second_axis=_axis_choice(spec))
+        layer = Layer(
+            kind, grid, density, label=f"kdensity {name}", style=style, second_axis=_axis_choice(spec)
+        )
         if horizontal:
             layer.x, layer.y = layer.y, layer.x
         note = f"kernel = {kernel}, bandwidth = {number(used, '%6.4f')}"
-        return Built([layer], heading(session, name), "Density", session.data.variables[name].format, "", note)
+        return Built(
+            [layer], heading(session, name), "Density", session.data.variables[name].format, "", note
+        )
     return histogram(session, spec, name, x, weights)
 
 
@@ -308,7 +377,14 @@ def histogram(session: Session, spec: Spec, name: str, x: FloatArray, weights: F
     options = spec.options
     bins, width, start = (options.number(session, n, m) for n, m in (("bin", 3), ("width", 1), ("start", 5)))
     discrete = options.flag("discrete", 4)
-    scale = next((s for s, m in (("density", 4), ("fraction", 4), ("frequency", 4), ("percent", 4)) if options.flag(s, m)), "density")
+    scale = next(
+        (
+            s
+            for s, m in (("density", 4), ("fraction", 4), ("frequency", 4), ("percent", 4))
+            if options.flag(s, m)
+        ),
+        "density",
+    )
     gap = options.number(session, "gap", 3)
     horizontal = options.flag("horizontal", 4)
     add_labels = options.flag("addlabels", 4)
@@ -320,13 +396,22 @@ def histogram(session: Session, spec: Spec, name: str, x: FloatArray, weights: F
     step = float(edges[1] - edges[0])
     heights = np.histogram(x, bins=edges, weights=weights)[0].astype(np.float64)
     total = float(heights.sum())
-    factor = {"density": 1 / (total * step), "fraction": 1 / total, "frequency": 1.0, "percent": 100 / total}[scale]
+    factor = {"density": 1 / (total * step), "fraction": 1 / total, "frequency": 1.0, "percent": 100 / total}[
+        scale
+    ]
     style = read_style(options, session)
     style.bar_width = step * (1 - (gap or 0) / 100)
     begin = float(edges[0]) + (step / 2 if discrete else 0)
     session.log.line(f"(bin={count}, start={number(begin)}, width={number(step)})")
-    layer = Layer("histogram", edges[:-1] + step / 2, heights * factor, label=scale.capitalize(), style=style,
-                  horizontal=horizontal, second_axis=_axis_choice(spec))
+    layer = Layer(
+        "histogram",
+        edges[:-1] + step / 2,
+        heights * factor,
+        label=scale.capitalize(),
+        style=style,
+        horizontal=horizontal,
+        second_axis=_axis_choice(spec),
+    )
     if add_labels:
         layer.marker_labels = [number(float(v), "%9.3g") for v in layer.y]
     session.state["histogram_scale"] = (factor, step, total)

@@ -27,9 +27,29 @@ class Scheme:
 
 
 _S2 = (
-    "#1a476f", "#90353b", "#55752f", "#e37e00", "#6e8e84", "#c10534", "#938dd2", "#cac27e", "#a0522d", "#7b92a8",
+    "#1a476f",
+    "#90353b",
+    "#55752f",
+    "#e37e00",
+    "#6e8e84",
+    "#c10534",
+    "#938dd2",
+    "#cac27e",
+    "#a0522d",
+    "#7b92a8",
 )
-_ST = ("#1a85ff", "#d41159", "#00bf7f", "#ffd400", "#404040", "#e6550d", "#756bb1", "#31a354", "#8c6d31", "#843c39")
+_ST = (
+    "#1a85ff",
+    "#d41159",
+    "#00bf7f",
+    "#ffd400",
+    "#404040",
+    "#e6550d",
+    "#756bb1",
+    "#31a354",
+    "#8c6d31",
+    "#843c39",
+)
 _MONO = ("#000000", "#606060", "#909090", "#404040", "#b0b0b0", "#202020", "#707070", "#a0a0a0")
 
 SCHEMES: Final[dict[str, Scheme]] = {
@@ -39,13 +59,20 @@ SCHEMES: Final[dict[str, Scheme]] = {
     "s2color": Scheme(_S2, background="#eaf2f3", grid="#eaf2f3"),
     "s2color8": Scheme(_S2, background="#eaf2f3", grid="#eaf2f3"),
     "s1color": Scheme(_S2, box=True),
-    "s2mono": Scheme(_MONO, background="#f0f0f0", grid="#e8e8e8", patterns=("solid", "dash", "dot", "dash_dot")),
+    "s2mono": Scheme(
+        _MONO, background="#f0f0f0", grid="#e8e8e8", patterns=("solid", "dash", "dot", "dash_dot")
+    ),
     "s1mono": Scheme(
-        _MONO, box=True, patterns=("solid", "dash", "shortdash", "dash_dot", "longdash", "dot"),
+        _MONO,
+        box=True,
+        patterns=("solid", "dash", "shortdash", "dash_dot", "longdash", "dot"),
         symbols=("o", "oh", "t", "sh", "d", "th"),
     ),
     "s1manual": Scheme(
-        _MONO, box=True, patterns=("solid", "dash", "shortdash", "dash_dot"), symbols=("o", "oh", "t", "sh"),
+        _MONO,
+        box=True,
+        patterns=("solid", "dash", "shortdash", "dash_dot"),
+        symbols=("o", "oh", "t", "sh"),
     ),
     "sj": Scheme(_MONO, patterns=("solid", "dash", "shortdash", "dash_dot"), symbols=("o", "oh", "t", "sh")),
 }

@@ -25,7 +25,9 @@ KERNELS: dict[str, Kernel] = {
     "biweight": lambda z: np.where(np.abs(z) < 1, 15 / 16 * (1 - z**2) ** 2, 0.0),
     "cosine": lambda z: np.where(np.abs(z) < 0.5, 1 + np.cos(2 * np.pi * z), 0.0),
     "parzen": lambda z: np.where(
-        np.abs(z) <= 0.5, 4 / 3 - 8 * z**2 + 8 * np.abs(z) ** 3, np.where(np.abs(z) <= 1, 8 * (1 - np.abs(z)) ** 3 / 3, 0.0)
+        np.abs(z) <= 0.5,
+        4 / 3 - 8 * z**2 + 8 * np.abs(z) ** 3,
+        np.where(np.abs(z) <= 1, 8 * (1 - np.abs(z)) ** 3 / 3, 0.0),
     ),
 }
 
@@ -48,7 +50,9 @@ def kernel_density(
     return grid, density, h
 
 
-def histogram_bins(x: FloatArray, bins: int | None, width: float | None, start: float | None) -> tuple[FloatArray, int]:
+def histogram_bins(
+    x: FloatArray, bins: int | None, width: float | None, start: float | None
+) -> tuple[FloatArray, int]:
     """Edges and number of bins: min(sqrt n, 10 log10 n) by default ([R] histogram)."""
     first = float(x.min()) if start is None else start
     if width is None:
@@ -121,5 +125,7 @@ def polynomial_fit(
     df = x.size - degree - 1
     variance = float(w @ (y - design @ beta) ** 2) / max(df, 1)
     fitted = at @ beta
-    half = float(t.ppf(0.5 + level / 200, max(df, 1))) * np.sqrt(variance * np.einsum("ij,jk,ik->i", at, inverse, at))
+    half = float(t.ppf(0.5 + level / 200, max(df, 1))) * np.sqrt(
+        variance * np.einsum("ij,jk,ik->i", at, inverse, at)
+    )
     return fitted, fitted - half, fitted + half

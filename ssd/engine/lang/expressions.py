@@ -7,9 +7,7 @@ from typing import Final
 
 from ssd.engine.lang.quoting import closing, skip_quoted
 
-_OPERAND: Final = re.compile(
-    r"\.[a-z]?(?![\w.])|(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[^\W\d]\w*(?:\.[^\W\d]\w*)?"
-)
+_OPERAND: Final = re.compile(r"\.[a-z]?(?![\w.])|(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[^\W\d]\w*(?:\.[^\W\d]\w*)?")
 _OPERATOR: Final = re.compile(r"==|!=|~=|>=|<=|[-+*/^<>&|]")
 _SPACE: Final = re.compile(r"\s*")
 

@@ -163,9 +163,7 @@ class _Compiler:
             return
         word = self._take_word()
         if word in _SUBJECTS:
-            self.grammar = replace(
-                self.grammar, subject=_subject(word, self._parenthesised(), not self.optional)
-            )
+            self.grammar = replace(self.grammar, subject=_subject(word, self._parenthesised(), not self.optional))
         elif word == "if":
             self.grammar = replace(self.grammar, condition=self._need(), condition_bare=self._slash())
         elif word == "in":
@@ -196,9 +194,7 @@ class _Compiler:
             raise StataError(197, "invalid syntax\noption not understood in a syntax declaration")
         self.position = match.end()
         has_value = self.text.startswith("(", self.position)
-        self.options.append(
-            _option(match.group(), self._parenthesised() if has_value else None, not self.optional)
-        )
+        self.options.append(_option(match.group(), self._parenthesised() if has_value else None, not self.optional))
 
 
 def _subject(kind: str, inner: str, required: bool) -> Subject:
@@ -273,5 +269,7 @@ def _option(word: str, value: str | None, required: bool) -> Option:
 
 
 _OPTION_KINDS: Final = frozenset(
-    ["string", "integer", "real", "cilevel", "numlist", "varlist", "varname", "newvarlist", "newvarname", "name", "namelist", "passthru", "exp"]
+    """
+    string integer real cilevel numlist varlist varname newvarlist newvarname name namelist passthru exp
+    """.split()  # noqa: SIM905 - a list of names reads best as text
 )

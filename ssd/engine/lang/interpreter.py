@@ -39,9 +39,7 @@ class Interpreter:
         self.registry = load()
 
     # --- do-files ---
-    def run_file(
-        self, path: Path, arguments: str, words: list[str], *, echoed: bool, include: bool = False
-    ) -> None:
+    def run_file(self, path: Path, arguments: str, words: list[str], *, echoed: bool, include: bool = False) -> None:
         """Run a do-file one level deeper (`include` shares the caller's local macros).
 
         Raises the StataError that ended it, after its `end of do-file` lines are in the log.

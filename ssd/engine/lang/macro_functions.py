@@ -90,9 +90,7 @@ def _label(session: Session, text: str) -> str:
     if match["value"] == "maxlength":
         return str(max((len(label) for label in labels.values()), default=0))
     value = session.evaluate_number(match["value"])
-    found = (
-        labels.get(int(value)) if value < MISSING and value == int(value) else _missing_label(labels, value)
-    )
+    found = labels.get(int(value)) if value < MISSING and value == int(value) else _missing_label(labels, value)
     if found is None:
         strict = (options or "").strip().startswith("str")
         found = "" if strict else (match["value"] if value >= MISSING else number_text(value))
@@ -183,9 +181,7 @@ def _subinstr(session: Session, text: str) -> str:
     pattern = re.escape(old)
     if re.search(r"\bword\b", options):
         pattern = rf"(?<!\S){pattern}(?!\S)"
-    changed, count = (
-        re.subn(pattern, lambda _: new, source, count=0 if everywhere else 1) if old else (source, 0)
-    )
+    changed, count = re.subn(pattern, lambda _: new, source, count=0 if everywhere else 1) if old else (source, 0)
     counted = re.search(r"count\(\s*(local|global)\s+(\w+)\s*\)", options)
     if counted is not None:
         (session.locals[-1] if counted[1] == "local" else session.globals)[counted[2]] = str(count)
@@ -196,10 +192,7 @@ def _char(session: Session, text: str) -> str:
     match = re.fullmatch(r"(\w+)\s*\[\s*(\S*?)\s*\]", text)
     if match is None:
         raise invalid_syntax()
-    if match[1] == "_dta":
-        chars = session.data.chars
-    else:
-        chars = _variable(session, match[1]).chars
+    chars = session.data.chars if match[1] == "_dta" else _variable(session, match[1]).chars
     return chars.get(match[2], "") if match[2] else " ".join(chars)
 
 
@@ -307,17 +300,13 @@ def _all(session: Session, text: str) -> str:
         names = list(session.globals)
     elif words[0] == "scalars":
         names = [
-            name
-            for name, value in session.scalars.items()
-            if not kind or isinstance(value, str) == (kind == "string")
+            name for name, value in session.scalars.items() if not kind or isinstance(value, str) == (kind == "string")
         ]
     elif words[0] == "matrices":
         names = list(session.matrices)
     else:
         raise invalid_syntax()
-    pattern = re.compile(
-        re.escape(words[1] if len(words) > 1 else "*").replace(r"\*", ".*").replace(r"\?", ".")
-    )
+    pattern = re.compile(re.escape(words[1] if len(words) > 1 else "*").replace(r"\*", ".*").replace(r"\?", "."))
     return " ".join(name for name in names if pattern.fullmatch(name))
 
 
@@ -325,8 +314,9 @@ def _result_names(session: Session, which: str, kind: str) -> str:
     results: ResultSet = {"e": session.e, "r": session.r, "s": session.s}[which]
     if kind == "functions":
         return "sample" if results.sample is not None else ""
-    names = {"scalars": results.scalars, "macros": results.macros, "matrices": results.matrices}[kind]
-    return " ".join(names)
+    if kind == "scalars":
+        return " ".join(results.scalars)
+    return " ".join(results.macros if kind == "macros" else results.matrices)
 
 
 def _properties(session: Session, text: str) -> str:

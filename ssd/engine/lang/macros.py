@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 _LOCAL_NAME: Final = re.compile(r"\w+|\*")
+_STORED: Final = re.compile(r"(r|e|s|c|return)\(\s*(\w+)\s*\)")
+_CHARACTERISTIC: Final = re.compile(r"(\w+)\[(\w+)\]")
 _MAX_DEPTH: Final = 200
 
 
@@ -115,12 +117,41 @@ def _local_value(inner: str, session: Session, depth: int) -> str:
         step = 1 if name[-1] == "+" else -1
         return _step(name[:-2].strip(), step, session, before=False)
     if name not in table:
+        stored = _STORED.fullmatch(name)
+        if stored is not None:
+            return _stored_text(stored[1], stored[2], session)
+        characteristic = _CHARACTERISTIC.fullmatch(name)
+        if characteristic is not None:
+            return _characteristic_text(characteristic[1], characteristic[2], session)
         if name and not _LOCAL_NAME.fullmatch(name):
             if name.startswith("."):
                 raise StataError(198, f"class references (`{name}') not supported by this engine")
             raise invalid_syntax(f"`{name}' invalid name" if " " not in name else "invalid syntax")
         return ""
     return expand(table[name], session, depth + 1)
+
+
+def _stored_text(which: str, name: str, session: Session) -> str:
+    """`` `r(x)' ``, `` `e(x)' ``, `` `s(x)' ``, `` `return(x)' ``, `` `c(x)' `` as text; nothing when not stored."""
+    if which == "c":
+        from ssd.engine.expr.system import system_value
+
+        return value_text(system_value(session, name))
+    if which == "return":
+        results = session.calls[-1].results
+    else:
+        results = {"r": session.r, "e": session.e, "s": session.s}[which]
+    if name in results.scalars:
+        return number_text(results.scalars[name])
+    return results.macros.get(name, "")
+
+
+def _characteristic_text(owner: str, name: str, session: Session) -> str:
+    """`` `_dta[name]' `` and `` `variable[name]' ``."""
+    if owner == "_dta":
+        return session.data.chars.get(name, "")
+    column = session.data.variables.get(owner)
+    return column.chars.get(name, "") if column is not None else ""
 
 
 def _expression_value(text: str, session: Session) -> str:

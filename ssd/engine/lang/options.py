@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from ssd.engine.errors import StataError, invalid_syntax, option_not_allowed
@@ -195,7 +196,7 @@ def _numlist(option: Option, text: str) -> list[float]:
     values = parse_numlist(text, missing="missingokay" in words)
     if "integer" in words and any(value != int(value) for value in values):
         raise StataError(126, "invalid numlist has noninteger elements")
-    for left, right in zip(values, values[1:], strict=False):
+    for left, right in pairwise(values):
         if ("ascending" in words and right <= left) or ("descending" in words and right >= left):
             raise StataError(124, "invalid numlist has elements out of order")
     if "sort" in words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LANGUAGE_VERSION: Final = 18.0
 """The version of the language followed."""
+_CODEWORDS: Final = (".", "BASE", "SITE", "PERSONAL", "PLUS", "OLDPLACE")
 _KINDS: Final = (("rclass", 1), ("eclass", 1), ("sclass", 1), ("nclass", 1))
 
 
@@ -70,9 +72,7 @@ def _program_options(program: Program, text: str) -> None:
 
     for option in read_options(text):
         word = option.word
-        kind = next(
-            (full for full, minimum in _KINDS if len(word) >= minimum and full.startswith(word)), None
-        )
+        kind = next((full for full, minimum in _KINDS if len(word) >= minimum and full.startswith(word)), None)
         if kind is not None and option.value is None:
             program.kind = kind
         elif len(word) >= 5 and "sortpreserve".startswith(word):
@@ -99,10 +99,8 @@ def call_program(interpreter: Interpreter, program: Program, arguments: str, cal
     table = positional(arguments.strip(), split_words(arguments))
     try:
         with interpreter.level(call, table):
-            try:
+            with suppress(ExitLevel):
                 interpreter.run_statements(program.statements)
-            except ExitLevel:
-                pass
             if program.kind == "rclass":
                 session.r = call.results
     finally:
@@ -161,12 +159,10 @@ def ado_path(session: Session) -> list[Path]:
     if isinstance(added, list):
         return [session.path(folder) for folder in added]
     folders = [session.folder]
-    for entry in os.environ.get("S_ADO", "").replace('"', "").split(";"):
-        if entry.strip() and entry.strip() not in (".", "BASE", "SITE", "PERSONAL", "PLUS", "OLDPLACE"):
-            folders.append(session.path(entry))
-    for variable in ("S_SITE", "S_PERSONAL", "S_PLUS"):
-        if os.environ.get(variable):
-            folders.append(Path(os.environ[variable]))
+    entries = [entry.strip() for entry in os.environ.get("S_ADO", "").replace('"', "").split(";")]
+    folders.extend(session.path(entry) for entry in entries if entry and entry not in _CODEWORDS)
+    codewords = ("S_SITE", "S_PERSONAL", "S_PLUS")
+    folders.extend(Path(os.environ[variable]) for variable in codewords if os.environ.get(variable))
     return folders
 
 
@@ -188,11 +184,8 @@ def load_ado(interpreter: Interpreter, word: str) -> Program | None:
     if path is None:
         return None
     before = set(session.programs)
-    with interpreter.level(Call("do", path.name, str(path)), {}), session.log.silence():
-        try:
-            interpreter.run_statements(parse_lines(logical_lines(read_text(path))))
-        except ExitLevel:
-            pass
+    with interpreter.level(Call("do", path.name, str(path)), {}), session.log.silence(), suppress(ExitLevel):
+        interpreter.run_statements(parse_lines(logical_lines(read_text(path))))
     for name in set(session.programs) - before - {word}:
         session.programs[f"{path}\n{name}"] = session.programs.pop(name)
     program = session.programs.get(word)

@@ -39,12 +39,7 @@ def strip_quotes(text: str) -> str:
     stripped = text.strip()
     if stripped.startswith('`"') and stripped.endswith("\"'") and skip_quoted(stripped, 0) == len(stripped):
         return stripped[2:-2]
-    if (
-        len(stripped) > 1
-        and stripped[0] == '"'
-        and skip_quoted(stripped, 0) == len(stripped)
-        and stripped[-1] == '"'
-    ):
+    if len(stripped) > 1 and stripped[0] == '"' and skip_quoted(stripped, 0) == len(stripped) and stripped[-1] == '"':
         return stripped[1:-1]
     return text
 

@@ -20,34 +20,10 @@ _WORD: Final = re.compile(r"[^\W\d][\w.]*|!|\S")
 CONTROL: Final = ("foreach", "forvalues", "while", "if", "else", "program", "mata", "python")
 """Words of the language itself, reported under these names."""
 _COLON_COMMANDS: Final = frozenset(
-    (
-        "bootstrap",
-        "jackknife",
-        "permute",
-        "simulate",
-        "statsby",
-        "rolling",
-        "svy",
-        "mi",
-        "xi",
-        "nestreg",
-        "stepwise",
-    )
-    + (
-        "frame",
-        "collect",
-        "bayes",
-        "fmm",
-        "fp",
-        "mfp",
-        "bs",
-        "sw",
-        "frames",
-        "estimates",
-        "eststo",
-        "parallel",
-        "table",
-    )
+    """
+    bootstrap jackknife permute simulate statsby rolling svy mi xi nestreg stepwise frame frames collect bayes fmm fp
+    mfp bs sw estimates eststo table
+    """.split()  # noqa: SIM905 - a list of names reads best as text
 )
 
 
@@ -66,9 +42,7 @@ def commands_of(text: str) -> list[tuple[int, str, str]]:
 
 def _commands(statement: Statement, registry: Registry) -> list[tuple[str, str]]:
     text = split_prefixes(statement.text).command
-    return _commands_in(
-        text, registry, has_body=statement.body is not None or statement.definition is not None
-    )
+    return _commands_in(text, registry, has_body=statement.body is not None or statement.definition is not None)
 
 
 def _commands_in(text: str, registry: Registry, *, has_body: bool) -> list[tuple[str, str]]:

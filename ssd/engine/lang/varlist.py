@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _TS: Final = re.compile(r"(?:[LFDSlfds]\d*(?:\([^()]*\))?)+")
 _OPERATED: Final = re.compile(r"(?P<op>[\w()/\s]*?)\.(?P<rest>.*)", re.DOTALL)
+_GROUPED: Final = re.compile(r"(?P<op>[LFDSlfds]\d*)(?P<rest>\(.*\))", re.DOTALL)
+"""`D(a b)`, which Stata takes as `D.(a b)`."""
 _FACTOR_OPERATOR: Final = re.compile(
     r"(?:(?:[icob]|ib|bn|co|io)?(?:\d+|\([^()]*\)|n|b|o|last|first|freq)*[bon]*n?)+", re.I
 )
@@ -53,15 +55,14 @@ def _match(term: str, session: Session) -> list[str]:
     if not session.data.variables:
         return []
     if re.match(r"\d", term):
-        raise StataError(198, f"{_leading_number(term)} invalid name")
-    return match_variables(
-        session.data.variables, term, abbreviations=session.settings.get("varabbrev") != "off"
-    )
+        raise StataError(198, f"{_leading_name(term)} invalid name")
+    return match_variables(session.data.variables, term, abbreviations=session.settings.get("varabbrev") != "off")
 
 
-def _leading_number(term: str) -> str:
+def _leading_name(term: str) -> str:
+    """What a message calls invalid: `500` in `500/25`."""
     match = re.match(r"\w+", term)
-    return match.group() if match else term
+    return match.group() if match and not is_name(term) else term
 
 
 def _operated(term: str, session: Session, *, fv: bool, ts: bool) -> list[str]:
@@ -75,7 +76,7 @@ def _operated(term: str, session: Session, *, fv: bool, ts: bool) -> list[str]:
     if term.startswith("("):
         inner = term[1:-1] if term.endswith(")") else term
         return expand(inner, session, fv=fv, ts=ts)
-    match = _OPERATED.fullmatch(term)
+    match = _OPERATED.fullmatch(term) or _GROUPED.fullmatch(term)
     if match is None:
         raise invalid_syntax()
     operator, rest = match["op"], match["rest"]
@@ -156,7 +157,7 @@ def new_names(text: str, session: Session, *, must_be_new: bool = True) -> tuple
             current = term
             continue
         for name in _numbered(term):
-            check_name(name)
+            check_name(_leading_name(name))
             if must_be_new and name in session.data.variables:
                 raise already_defined(name)
             names.append(name)

@@ -44,6 +44,9 @@ class CoefficientTable:
     data: Dataset | None = None
     """For value labels of factor levels."""
     hidden_equations: frozenset[str] = frozenset()
+    equation_headings: bool = False
+    """Name the equation even when there is only one."""
+    not_estimable: frozenset[str] = frozenset()
     no_tests: bool = False
     """Leave out the statistic and p columns (predictive margins without tests)."""
     no_footer: bool = False
@@ -100,7 +103,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
     print_headings(log, table)
     previous: str | None = None
     equations = [_equation(name) for name in table.names]
-    several = len({equation for equation in equations if equation and equation != "/"}) > 1
+    several = table.equation_headings or len({equation for equation in equations if equation and equation != "/"}) > 1
     start = 0
     for position in range(len(table.names) + 1):
         if position < len(table.names) and equations[position] == equations[start]:
@@ -120,7 +123,7 @@ def print_headings(log: Log, table: CoefficientTable) -> None:
     """The column headings with the name of the outcome."""
     width = table.width
     if table.vce_heading:
-        indent = max(15 - max(len(table.vce_heading) - 8, 0), 1)
+        indent = max(18 - (len(table.vce_heading) + 1) // 2, 1)
         log.line(" " * width + " |" + " " * indent + table.vce_heading)
     letter = "z" if table.df is None else "t"
     heading = table.coefficient_heading
@@ -177,6 +180,8 @@ def _row_values(
     b, se, t, p, low, high = row
     transform = _transformed(table, name)
     if math.isnan(t):
+        if name in table.not_estimable:
+            return "          .  (not estimable)"
         status = _status(name, table.empty)
         shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
         return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."

@@ -6,8 +6,10 @@ import re
 from typing import Final
 
 _SILENT: Final = frozenset(
-    ["txt", "text", "res", "result", "err", "error", "inp", "input", "com", "cmd", "bf", "it", "sf", "ul", "hi", "reset", "smcl", "green", "yellow", "white", "red", "blue"]
-    + ["p_end", "pstd", "phang", "break", "txt_nobreak", "bind", "ttl", "title", "synoptset", "marker"]
+    """
+    txt text res result err error inp input com cmd bf it sf ul hi reset smcl green yellow white red blue
+    p_end pstd phang break txt_nobreak bind ttl title synoptset marker
+    """.split()  # noqa: SIM905 - a list of names reads best as text
 )
 _CHARACTERS: Final = {
     "-": "-", "|": "|", "+": "+", "TT": "+", "BT": "+", "LT": "+", "RT": "+",
@@ -60,7 +62,7 @@ def _directive(body: str, column: int, linesize: int) -> str | None:
     match = _HEAD.match(head)
     name = match.group(1) if match else ""
     argument = head[match.end() :].strip() if match else ""
-    if name == "c" or name == "char":
+    if name in ("c", "char"):
         return _CHARACTERS.get(argument, _coded(argument))
     if name in ("hline", ".-") or body == "-":
         count = int(argument) if argument.isdigit() else max(linesize - column - 1, 0)
@@ -88,11 +90,7 @@ _CONTENT: Final = _SILENT | {"opt", "cmdab", "p"}
 
 
 def _coded(argument: str) -> str:
-    code = (
-        int(argument, 16)
-        if argument.lower().startswith("0x")
-        else (int(argument) if argument.isdigit() else 0)
-    )
+    code = int(argument, 16) if argument.lower().startswith("0x") else (int(argument) if argument.isdigit() else 0)
     return chr(code) if code else ""
 
 

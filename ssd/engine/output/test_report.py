@@ -23,7 +23,11 @@ def means_row(
     """One row; `n` and `sd` are left blank for a difference."""
     label = clip(name, 8) if n is not None or sd is not None else name
     cells = right(count(n), 8) if n is not None else " " * 8
-    cells += right(number(mean), 12) + right(number(se), 12) + (right(number(sd), 12) if sd is not None else " " * 12)
+    cells += (
+        right(number(mean), 12)
+        + right(number(se), 12)
+        + (right(number(sd), 12) if sd is not None else " " * 12)
+    )
     cells += right(number(low), 12) + right(number(high), 12)
     log.line(f"{right(label, 8)} |{cells}")
 
@@ -41,7 +45,9 @@ def df_text(words: str, df: float) -> str:
     return f"{words} = {df:8.0f}" if df == round(df) else f"{words} = {df:8.4f}"
 
 
-def hypotheses(log: Log, subject: str, null: str, letter: str, p_lower: float, p_two: float, p_upper: float) -> None:
+def hypotheses(
+    log: Log, subject: str, null: str, letter: str, p_lower: float, p_two: float, p_upper: float
+) -> None:
     """The three alternatives with their p-values, each centred in its third of the line."""
     texts = [f"Ha: {subject} < {null}", f"Ha: {subject} != {null}", f"Ha: {subject} > {null}"]
     line = ""

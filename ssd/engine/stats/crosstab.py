@@ -56,7 +56,9 @@ def _concordance(table: FloatArray) -> tuple[FloatArray, FloatArray]:
     above, through = np.arange(n_rows), np.arange(1, n_rows + 1)
     before, upto = np.arange(n_cols), np.arange(1, n_cols + 1)
     upper_left = padded[np.ix_(above, before)]
-    lower_right = total - padded[through, -1][:, None] - padded[-1, upto][None, :] + padded[np.ix_(through, upto)]
+    lower_right = (
+        total - padded[through, -1][:, None] - padded[-1, upto][None, :] + padded[np.ix_(through, upto)]
+    )
     upper_right = padded[above, -1][:, None] - padded[np.ix_(above, upto)]
     lower_left = padded[-1, before][None, :] - padded[np.ix_(through, before)]
     return upper_left + lower_right, upper_right + lower_left
@@ -119,7 +121,9 @@ def fisher_exact(table: FloatArray, limit: int = 5_000_000) -> tuple[float, floa
                 key = (tuple(a - b for a, b in zip(left, column, strict=True)), cost)
                 following[key] = following.get(key, 0.0) + multiplicity
         states = following
-    p = sum(m * np.exp(constant - cost) for (_, cost), m in states.items() if constant - cost <= observed + 1e-7)
+    p = sum(
+        m * np.exp(constant - cost) for (_, cost), m in states.items() if constant - cost <= observed + 1e-7
+    )
     return float(min(p, 1.0)), MISSING
 
 

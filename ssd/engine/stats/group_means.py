@@ -27,7 +27,13 @@ def _t_test(difference: float, se: float, df: float) -> TTest:
         return TTest(MISSING, df, MISSING, MISSING, MISSING, difference, se)
     t = difference / se
     return TTest(
-        t, df, float(student.cdf(t, df)), float(2 * student.sf(abs(t), df)), float(student.sf(t, df)), difference, se
+        t,
+        df,
+        float(student.cdf(t, df)),
+        float(2 * student.sf(abs(t), df)),
+        float(student.sf(t, df)),
+        difference,
+        se,
     )
 
 

@@ -84,7 +84,12 @@ def skewness_kurtosis_test(x: FloatArray, adjust: bool = True) -> dict[str, floa
     expected = 3 * (n - 1) / (n + 1)
     variance = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
     standard = (kurt - expected) / np.sqrt(variance)
-    root_beta1 = 6 * (n**2 - 5 * n + 2) / ((n + 7) * (n + 9)) * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
+    root_beta1 = (
+        6
+        * (n**2 - 5 * n + 2)
+        / ((n + 7) * (n + 9))
+        * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
+    )
     a = 6 + 8 / root_beta1 * (2 / root_beta1 + np.sqrt(1 + 4 / root_beta1**2))
     core = (1 - 2 / a) / (1 + standard * np.sqrt(2 / (a - 4)))
     z2 = float((1 - 2 / (9 * a) - np.cbrt(core)) / np.sqrt(2 / (9 * a)))
@@ -92,8 +97,10 @@ def skewness_kurtosis_test(x: FloatArray, adjust: bool = True) -> dict[str, floa
     if adjust:
         joint = _royston_adjustment(joint, n)
     return {
-        "p_skew": float(2 * norm.sf(abs(z1))), "p_kurt": float(2 * norm.sf(abs(z2))),
-        "chi2": float(joint), "p_chi2": float(chi2.sf(joint, 2)),
+        "p_skew": float(2 * norm.sf(abs(z1))),
+        "p_kurt": float(2 * norm.sf(abs(z2))),
+        "chi2": float(joint),
+        "p_chi2": float(chi2.sf(joint, 2)),
     }
 
 

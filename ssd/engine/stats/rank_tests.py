@@ -44,8 +44,18 @@ def rank_sum(first: FloatArray, second: FloatArray, exact: bool) -> RankSum:
     p_exact = _exact_rank_sum(rank, n1, sum1) if exact else MISSING
     porder = (sum1 - n1 * (n1 + 1) / 2.0) / (n1 * n2)
     return RankSum(
-        n1, n2, sum1, float(rank[n1:].sum()), expected, n2 * (n + 1) / 2.0, unadjusted, adjusted - unadjusted,
-        z, p, p_exact, porder,
+        n1,
+        n2,
+        sum1,
+        float(rank[n1:].sum()),
+        expected,
+        n2 * (n + 1) / 2.0,
+        unadjusted,
+        adjusted - unadjusted,
+        z,
+        p,
+        p_exact,
+        porder,
     )
 
 
@@ -103,8 +113,19 @@ def signed_rank(difference: FloatArray, exact: bool) -> SignedRank:
     p = float(2.0 * norm.sf(abs(z))) if z < MISSING else MISSING
     p_exact = _exact_signed_rank(rank[~zero], positive) if exact else MISSING
     return SignedRank(
-        int((difference > 0).sum()), int((difference < 0).sum()), n_zero, positive, negative,
-        float(rank[zero].sum()), expected, unadjusted, ties, zeros, z, p, p_exact,
+        int((difference > 0).sum()),
+        int((difference < 0).sum()),
+        n_zero,
+        positive,
+        negative,
+        float(rank[zero].sum()),
+        expected,
+        unadjusted,
+        ties,
+        zeros,
+        z,
+        p,
+        p_exact,
     )
 
 
@@ -139,7 +160,9 @@ def kruskal_wallis(y: FloatArray, group: FloatArray, n_groups: int) -> KruskalWa
     statistic = 12.0 / (n * (n + 1)) * float(np.sum(sums**2 / counts)) - 3.0 * (n + 1)
     _, ties = np.unique(y, return_counts=True)
     correction = 1.0 - float(np.sum(ties**3 - ties)) / (n**3 - n)
-    return KruskalWallis(counts, sums, statistic, statistic / correction if correction > 0 else MISSING, n_groups - 1)
+    return KruskalWallis(
+        counts, sums, statistic, statistic / correction if correction > 0 else MISSING, n_groups - 1
+    )
 
 
 def smirnov_two_sample(first: FloatArray, second: FloatArray) -> tuple[float, float]:
@@ -152,7 +175,9 @@ def smirnov_two_sample(first: FloatArray, second: FloatArray) -> tuple[float, fl
     return float(max(gap.max(), 0.0)), float(min(gap.min(), 0.0))
 
 
-def smirnov_one_sample(cdf: FloatArray, ecdf_upper: FloatArray, ecdf_lower: FloatArray) -> tuple[float, float]:
+def smirnov_one_sample(
+    cdf: FloatArray, ecdf_upper: FloatArray, ecdf_lower: FloatArray
+) -> tuple[float, float]:
     """Largest positive and most negative differences of theory minus sample."""
     return float(max((cdf - ecdf_lower).max(), 0.0)), float(min((cdf - ecdf_upper).min(), 0.0))
 

@@ -10,10 +10,28 @@ from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.stats.moments import moments, percentiles, skewness_kurtosis
 
 SYNONYMS = {
-    "average": "mean", "av": "mean", "mean": "mean", "count": "n", "n": "n", "sum": "sum", "max": "max", "min": "min",
-    "range": "range", "sd": "sd", "variance": "variance", "var": "variance", "cv": "cv", "semean": "semean",
-    "skewness": "skewness", "sk": "skewness", "kurtosis": "kurtosis", "k": "kurtosis", "median": "median",
-    "med": "median", "iqr": "iqr", "q": "q",
+    "average": "mean",
+    "av": "mean",
+    "mean": "mean",
+    "count": "n",
+    "n": "n",
+    "sum": "sum",
+    "max": "max",
+    "min": "min",
+    "range": "range",
+    "sd": "sd",
+    "variance": "variance",
+    "var": "variance",
+    "cv": "cv",
+    "semean": "semean",
+    "skewness": "skewness",
+    "sk": "skewness",
+    "kurtosis": "kurtosis",
+    "k": "kurtosis",
+    "median": "median",
+    "med": "median",
+    "iqr": "iqr",
+    "q": "q",
 }
 """Statistic names of tabstat (Stata 17 names); p1 … p99 besides."""
 
@@ -26,8 +44,17 @@ def canonical_statistic(name: str) -> str | None:
     if re.fullmatch(r"p([1-9]|[1-9][0-9])", lower):
         return lower
     for full in ("mean", "count", "sum", "range", "variance", "semean", "skewness", "kurtosis", "median"):
-        least = {"mean": 2, "count": 1, "sum": 2, "range": 1, "variance": 1, "semean": 2, "skewness": 2,
-                 "kurtosis": 1, "median": 3}[full]
+        least = {
+            "mean": 2,
+            "count": 1,
+            "sum": 2,
+            "range": 1,
+            "variance": 1,
+            "semean": 2,
+            "skewness": 2,
+            "kurtosis": 1,
+            "median": 3,
+        }[full]
         if len(lower) >= least and full.startswith(lower):
             return SYNONYMS[full]
     return None
@@ -40,7 +67,14 @@ def statistic(name: str, x: FloatArray, weights: FloatArray | None, kind: str) -
         return m.n
     if x.size == 0:
         return MISSING if name != "sum" else 0.0
-    simple = {"mean": m.mean, "sum": m.total, "max": m.maximum, "min": m.minimum, "sd": m.sd, "variance": m.variance}
+    simple = {
+        "mean": m.mean,
+        "sum": m.total,
+        "max": m.maximum,
+        "min": m.minimum,
+        "sd": m.sd,
+        "variance": m.variance,
+    }
     if name in simple:
         return simple[name]
     if name == "range":

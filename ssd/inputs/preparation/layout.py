@@ -73,10 +73,32 @@ def find_layout(sample: list[list[Cell]]) -> Layout:
         warnings.append("The first row holds numbers, not names; the columns were named v1, v2, ….")
         return Layout(-1, start, [""] * width, [""] * width, warnings)
     headers = [cell_text(cell) for cell in rows[start]]
+    if len(sample[start]) < width:
+        _require_row_names(sample, start, width)
+        headers = ["", *headers[: width - 1]]
+        warnings.append("The header has one cell less than the rows; the first column was taken as row names.")
     first, units = _skip_unit_rows(rows, start, width)
     if any(units):
         warnings.append("A row below the header holds units or descriptions; it was added to the labels.")
     return Layout(start, first, headers, units, warnings)
+
+
+def _require_row_names(sample: list[list[Cell]], header: int, width: int) -> None:
+    """A header one cell short above rows that all have that cell more is how R writes row names. Any other row with
+    more cells than the header has shifted its values into wrong columns: INPUT_PARSE_FAILED."""
+    rows = [(number, row) for number, row in enumerate(sample) if number > header and filled(row)]
+    if len(sample[header]) == width - 1 and all(len(row) == width for _, row in rows):
+        return
+    number, row = next((number, row) for number, row in rows if filled(row)[-1] >= len(sample[header]))
+    raise too_many_cells(number, filled(row)[-1] + 1, len(sample[header]))
+
+
+def too_many_cells(number: int, cells: int, width: int) -> PreparationError:
+    return PreparationError(
+        "INPUT_PARSE_FAILED",
+        f"Row {number + 1} has {cells} cells, but the header has {width} columns. "
+        "A separator inside a cell must be in quotation marks.",
+    )
 
 
 def _width(rows: list[list[Cell]]) -> int:
@@ -192,11 +214,7 @@ class Body:
             if not present:
                 continue
             if present[-1] >= width:
-                raise PreparationError(
-                    "INPUT_PARSE_FAILED",
-                    f"Row {number + 1} has {present[-1] + 1} cells, but the header has {width} columns. "
-                    "A separator inside a cell must be in quotation marks.",
-                )
+                raise too_many_cells(number, present[-1] + 1, width)
             if len(row) != width:
                 self.short_rows += len(row) < width
                 row = row[:width] + [""] * (width - len(row))  # noqa: PLW2901

@@ -12,8 +12,8 @@ import pyreadstat
 import pytest
 
 from ssd.inputs.models import DatasetProfile, PreparationRequest
-from ssd.inputs.prepare import prepare
 from ssd.inputs.preparation.source import PreparationError
+from ssd.inputs.prepare import prepare
 
 
 class PreparedFile(msgspec.Struct, frozen=True):

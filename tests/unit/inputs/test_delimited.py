@@ -83,13 +83,26 @@ def test_a_row_with_too_many_cells_is_refused_with_its_number(prepared: Prepare)
         prepared("a,b\n" + "1,2\n" * 68 + "1,2,3\n1,2\n")
 
 
+def test_a_row_with_too_many_cells_near_the_top_is_refused_too(prepared: Prepare) -> None:
+    with pytest.raises(PreparationError, match="Row 3 has 3 cells, but the header has 2 columns"):
+        prepared("a,b\n1,2\n1,2,3\n1,2\n")
+
+
+def test_row_names_without_a_header_do_not_shift_the_columns(prepared: Prepare) -> None:
+    result = prepared('"mpg","cyl"\n"Mazda",21,6\n"Datsun",22.8,4\n')
+    assert [column.stata_name for column in result.profile.columns] == ["v1", "mpg", "cyl"]
+    assert result.values("mpg") == pytest.approx([21, 22.8])
+    assert result.warned("row names")
+
+
 def test_trailing_separators_are_no_columns(prepared: Prepare) -> None:
     assert prepared("a,b,,\n1,2,,\n3,4,,\n").profile.column_count == 2
 
 
 def test_title_rows_unit_row_and_source_note_are_told_apart_from_data(prepared: Prepare) -> None:
     result = prepared(
-        "各省经济数据,,\n单位：亿元,,\n省份,年份,GDP\n,年,(亿元)\n北京,2000,3277.8\n上海,2000,4812.15\n\n数据来源：国家统计局,,\n"
+        "各省经济数据,,\n单位：亿元,,\n省份,年份,GDP\n,年,(亿元)\n"
+        "北京,2000,3277.8\n上海,2000,4812.15\n\n数据来源：国家统计局,,\n"
     )
     assert result.profile.header_row == 2
     assert result.profile.row_count == 2
@@ -143,7 +156,8 @@ def test_codes_with_leading_zeros_and_long_numbers_stay_text(prepared: Prepare) 
     ("values", "storage"),
     [
         (["-127", "100"], "byte"), (["101", "1"], "int"), (["-32768", "1"], "long"), (["2147483621", "1"], "double"),
-        (["0.5", "0.25"], "float"), (["0.1", "0.25"], "double"), (["1e300", "1"], "double"), (["16777217.5", "1"], "double"),
+        (["0.5", "0.25"], "float"), (["0.1", "0.25"], "double"), (["1e300", "1"], "double"),
+        (["16777217.5", "1"], "double"),
     ],
 )  # fmt: skip
 def test_the_smallest_type_that_loses_nothing(prepared: Prepare, values: list[str], storage: str) -> None:
@@ -187,7 +201,7 @@ def test_months_quarters_years_and_truth_values(prepared: Prepare) -> None:
 
 
 def test_stata_code_in_headers_and_cells_is_only_text(prepared: Prepare) -> None:
-    cells = ["`=shell rm x'", "\"' + `x'", "$x ${y}", "`\"compound\"'", "; drop _all"]
+    cells = ["`=shell rm x'", "\"' + `x'", "$x ${y}", '`"compound"\'', "; drop _all"]
     quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
     result = prepared(f"{quoted[0]},{quoted[2]},y\n" + "".join(f"{cell},a,1\n" for cell in quoted))
     assert result.values(result.profile.columns[0].stata_name) == cells

@@ -10,7 +10,9 @@ from ssd.inputs.naming import is_stata_name, stata_names, variable_label
 headers = st.lists(
     st.one_of(
         st.text(max_size=50),
-        st.sampled_from(["", " ", "2001", "a b", "a_b", "A_B", "if", "str5", "_n", "省份", "省份 ", "x" * 40, "a_b_2", "v1"]),
+        st.sampled_from(
+            ["", " ", "2001", "a b", "a_b", "A_B", "if", "str5", "_n", "省份", "省份 ", "x" * 40, "a_b_2", "v1"]
+        ),
     ),
     max_size=30,
 )

@@ -73,7 +73,9 @@ def test_a_merged_title_above_the_header_is_skipped(prepared: Prepare, tmp_path:
     def title(_workbook: object, sheets: dict[str, object]) -> None:
         sheets["s"].merge_range("A1:C1", "Table 1. Output by city")  # type: ignore[attr-defined]
 
-    result = prepared(make_xlsx(tmp_path / "in.xlsx", {"s": [[], ["city", "year", "y"], ["A", 2000, 1]]}, title), "xlsx")
+    result = prepared(
+        make_xlsx(tmp_path / "in.xlsx", {"s": [[], ["city", "year", "y"], ["A", 2000, 1]]}, title), "xlsx"
+    )
     assert result.profile.header_row == 1
     assert result.values("y") == [1]
 
@@ -92,7 +94,9 @@ def test_a_sheet_of_several_tables_gives_the_first_and_the_default_is_another_sh
 
 
 def test_numbers_stored_as_text_are_numbers_with_a_warning(prepared: Prepare, tmp_path: Path) -> None:
-    result = prepared(make_xlsx(tmp_path / "in.xlsx", {"s": [["k", "x"], ["a", 1.5], ["b", "2.5"], ["c", "NA"]]}), "xlsx")
+    result = prepared(
+        make_xlsx(tmp_path / "in.xlsx", {"s": [["k", "x"], ["a", 1.5], ["b", "2.5"], ["c", "NA"]]}), "xlsx"
+    )
     assert result.values("x") == [1.5, 2.5, None]
     assert result.warned("stored as text") and result.warned("x (1)")
 

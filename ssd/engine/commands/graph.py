@@ -1,0 +1,269 @@
+"""twoway and its shortcuts; graph export, combine, display, dir, drop."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ssd.engine.commands.declare import Line, command
+from ssd.engine.errors import StataError, invalid_syntax, unsupported
+from ssd.engine.graphics.model import Graph, Layer, Style, Text
+from ssd.engine.graphics.options import Options, read_graph, read_style
+from ssd.engine.graphics.store import find, graphs
+from ssd.engine.graphics.twoway import finish, parse_twoway
+from ssd.engine.lang.quoting import split_comma, split_words, strip_quotes
+from ssd.engine.session import Session
+
+KINDS = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
+ACCEPTED = (
+    "accepted without effect: margin(), span, region(), symxsize(), noextend and other placement of texts"
+)
+REFUSED = f"saving() and .gph files, play(), text(), xtick(), ytick(), pc plots, mspline; {ACCEPTED}"
+
+
+def _everything(session: Session) -> np.ndarray:
+    return np.ones(session.data.n_obs, dtype=np.bool_)
+
+
+def draw_twoway(session: Session, text: str) -> None:
+    """A twoway command: parse, keep in memory."""
+    graph, options = parse_twoway(session, text, _everything(session))
+    finish(session, graph, options)
+
+
+@command("twoway", "*", minimum=2, stored="the graph in memory", refused=REFUSED)
+def twoway(session: Session, line: Line) -> None:
+    """Overlaid plots of y against x."""
+    draw_twoway(session, line.text)
+
+
+@command("scatter", "*", minimum=4, refused=REFUSED)
+def scatter(session: Session, line: Line) -> None:
+    """Scatterplot."""
+    draw_twoway(session, f"scatter {line.text}")
+
+
+@command("line", "*", refused=REFUSED)
+def line_plot(session: Session, line: Line) -> None:
+    """Line plot."""
+    draw_twoway(session, f"line {line.text}")
+
+
+@command("tsline", "*", refused=REFUSED)
+def tsline(session: Session, line: Line) -> None:
+    """Line plots against the time variable."""
+    draw_twoway(session, f"tsline {line.text}")
+
+
+@command("lowess", "*", refused=REFUSED + "; generate(), logit")
+def lowess(session: Session, line: Line) -> None:
+    """Lowess smooth over a scatterplot."""
+    main, options = split_comma(line.text)
+    taken = Options(options)
+    width = taken.take("bwidth", 2)
+    rest = " ".join(str(item) for item in taken.items)
+    inner = f", bwidth({width})" if width is not None else ""
+    draw_twoway(session, f"(scatter {main}) (lowess {main}{inner}), legend(off) {rest}")
+
+
+@command(
+    "histogram",
+    "*",
+    minimum=4,
+    refused=REFUSED + "; by() with normal or kdensity",
+)
+def histogram(session: Session, line: Line) -> None:
+    """Histogram, with normal or kernel density if asked."""
+    main, text = split_comma(line.text)
+    options = Options(text)
+    normal, kernel = options.flag("normal", 4), options.flag("kdensity", 4)
+    curve_options = options.take("normopts", 7), options.take("kdenopts", 7)
+    rest = " ".join(str(item) for item in options.items)
+    graph, left = parse_twoway(session, f"histogram {main}, {rest}", _everything(session))
+    if normal or kernel:
+        if len(graph.panels) > 1:
+            raise unsupported("histogram with by() and normal or kdensity")
+        _density_curves(session, graph, main, normal, kernel, curve_options)
+    if len(graph.panels[0].layers) > 1 and graph.legend.shown is None:
+        graph.legend.shown = True
+    finish(session, graph, left)
+
+
+def _density_curves(
+    session: Session,
+    graph: Graph,
+    main: str,
+    normal: bool,
+    kernel: bool,
+    texts: tuple[str | None, str | None],
+) -> None:
+    """Curves over the bars, rescaled to what the bars show."""
+    from ssd.engine.graphics.plots import build, read_spec
+
+    panel = graph.panels[0]
+    factor, step, total = session.state["histogram_scale"]
+    scale = float(factor * step * total)
+    spec = read_spec(session, "kdensity", main, _everything(session))
+    name = spec.names[0]
+    x = session.data.numeric(name)[spec.mask]
+    x = x[x < 2.0**1023]
+    if normal:
+        grid = np.linspace(x.min(), x.max(), 200)
+        sd = float(x.std(ddof=1))
+        y = np.exp(-0.5 * ((grid - x.mean()) / sd) ** 2) / (sd * np.sqrt(2 * np.pi)) * scale
+        options = Options(texts[0])
+        style = read_style(options, session)
+        options.finish()
+        panel.layers.append(Layer("line", grid, y, label="Normal density", style=style))
+    if kernel:
+        spec.options = Options(texts[1])
+        layer = build(session, spec).layers[0]
+        layer.y = layer.y * scale
+        layer.label = "Kernel density"
+        panel.layers.append(layer)
+
+
+@command("kdensity", "*", minimum=2, refused=REFUSED + "; generate(), at()")
+def kdensity(session: Session, line: Line) -> None:
+    """Kernel density estimate of one variable."""
+    from ssd.engine.graphics.plots import build, read_spec
+
+    main, text = split_comma(line.text)
+    options = Options(text)
+    normal = options.flag("normal", 4)
+    spec = read_spec(session, "kdensity", main, _everything(session))
+    spec.options = Options(", ".join(str(item) for item in options.items))
+    built = build(session, spec)
+    rest = " ".join(str(item) for item in spec.options.items)
+    kernel_words = " ".join(
+        str(i) for i in options.items if str(i) not in {str(j) for j in spec.options.items}
+    )
+    graph, left = parse_twoway(session, f"kdensity {main}, {kernel_words} {rest}", _everything(session))
+    if graph.title is None:
+        graph.title = Text("Kernel density estimate")
+    if graph.note is None:
+        graph.note = Text(built.note)
+    if normal:
+        x = session.data.numeric(spec.names[0])[spec.mask]
+        x = x[x < 2.0**1023]
+        sd = float(x.std(ddof=1))
+        grid = built.layers[0].x
+        y = np.exp(-0.5 * ((grid - x.mean()) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+        graph.panels[0].layers[0].label = "Kernel density estimate"
+        graph.panels[0].layers.append(Layer("line", grid, y, label="Normal density", style=Style()))
+    finish(session, graph, left)
+
+
+@command(
+    "graph",
+    "*",
+    minimum=2,
+    stored="none",
+    refused=f"graph save/use/play/query/rename/copy, hbox with over() twice, asis bars of more than two over(); {REFUSED}",
+)
+def graph(session: Session, line: Line) -> None:
+    """Graph subcommands: twoway, bar, hbar, box, hbox, dot, pie, matrix, combine, export, display, dir, drop."""
+    from ssd.engine.commands.graph_categories import bars, boxes, matrix, pie
+
+    text = line.text.strip()
+    match = re.match(r"\w+", text)
+    word = match.group() if match else ""
+    rest = text[len(word) :]
+    if word and "twoway".startswith(word) and len(word) >= 2:
+        draw_twoway(session, rest)
+    elif word in ("bar", "hbar", "dot"):
+        bars(session, rest, word)
+    elif word in ("box", "hbox"):
+        boxes(session, rest, word)
+    elif word == "pie":
+        pie(session, rest)
+    elif word == "matrix" or (len(word) >= 3 and "matrix".startswith(word)):
+        matrix(session, rest)
+    elif word == "combine" or (len(word) >= 4 and "combine".startswith(word)):
+        _combine(session, rest)
+    elif word == "export":
+        _export(session, rest)
+    elif word in ("display", "describe", "dir", "drop", "close"):
+        _manage(session, word, rest)
+    elif word in ("save", "use", "play", "query", "rename", "copy", "set", "print"):
+        raise unsupported(f"graph {word}")
+    else:
+        raise StataError(198, f"graph {word}: invalid subcommand" if word else "invalid syntax")
+
+
+def _export(session: Session, text: str) -> None:
+    from ssd.engine.graphics.draw import export
+
+    main, option_text = split_comma(text)
+    options = Options(option_text)
+    words = split_words(main)
+    if len(words) != 1:
+        raise invalid_syntax()
+    replace = options.flag("replace", 3)
+    wanted = options.take("as", 2)
+    width, height = options.number(session, "width", 3), options.number(session, "height", 3)
+    name = options.take("name", 4)
+    options.flag("nofontface", 6)
+    options.take("fontface", 5)
+    options.finish()
+    shown = words[0]
+    suffix = f".{wanted.strip()}" if wanted else Path(shown).suffix.lower()
+    if suffix not in KINDS:
+        raise StataError(
+            198, f"output type {suffix or 'unknown'} not supported by this engine; use svg, png or pdf"
+        )
+    path = session.output_path(shown)
+    if path.exists() and not replace:
+        raise StataError(602, f"file {shown} already exists")
+    note = export(
+        find(session, name.strip() if name else None),
+        path,
+        KINDS[suffix],
+        int(width) if width else None,
+        int(height) if height else None,
+    )
+    if note:
+        session.log.line(note)
+    session.log.line(f"file {shown} saved as {KINDS[suffix].upper()} format")
+
+
+def _combine(session: Session, text: str) -> None:
+    main, option_text = split_comma(text)
+    options = Options(option_text)
+    names = [strip_quotes(w) for w in split_words(main)]
+    children = [find(session, name) for name in names]
+    if not children:
+        raise invalid_syntax("graph name required")
+    combined = Graph(children=children)
+    cols, rows = options.number(session, "cols", 1), options.number(session, "rows", 1)
+    options.flag("colfirst", 4)
+    options.flag("ycommon", 4)
+    options.flag("xcommon", 4)
+    options.take("imargin", 4)
+    options.take("iscale", 3)
+    n = len(children)
+    combined.columns = int(cols) if cols else -(-n // int(rows)) if rows else int(np.ceil(np.sqrt(n)))
+    combined.width = max(5.5, 3.6 * combined.columns)
+    combined.height = max(4.0, 2.8 * -(-n // combined.columns))
+    read_graph(options, combined, session)
+    finish(session, combined, options)
+
+
+def _manage(session: Session, word: str, text: str) -> None:
+    main, _ = split_comma(text)
+    held = graphs(session)
+    names = main.split()
+    if word == "dir":
+        session.log.line("  " + "  ".join(held) if held else "")
+    elif word in ("drop", "close"):
+        for name in list(held) if names == ["_all"] or not names else names:
+            if name not in held:
+                raise StataError(111, f"graph {name} not found")
+            del held[name]
+    else:
+        found = find(session, names[0] if names else None)
+        for name, kept in list(held.items()):
+            if kept is found:
+                held[name] = held.pop(name)

@@ -1,0 +1,625 @@
+"""margins: predictive margins and marginal effects with delta-method standard errors."""
+
+from __future__ import annotations
+
+import itertools
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, level_of, parse_varlist
+from ssd.engine.commands.margins_scenario import Scenario, ScenarioColumns, legend, parse_at
+from ssd.engine.commands.postestimation_predict import Linear, linear_prediction
+from ssd.engine.errors import StataError, unsupported
+from ssd.engine.lang.options import read_options
+from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
+from ssd.engine.output.estimation import CoefficientTable, Entry, count, print_coefficients, print_header, result_table
+from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.stats.response import (
+    Response,
+    cloglog_mean,
+    exponential,
+    identity,
+    logit_mean,
+    probit_mean,
+)
+
+if TYPE_CHECKING:
+    from ssd.engine.session import Session
+
+
+@dataclass
+class Predictor:
+    """A prediction as a response of linear indices, with what its title says."""
+
+    response: Response
+    equations: list[Linear]
+    positions: list[list[int]]
+    """Places of each equation's active coefficients in e(b)."""
+    label: str
+    expression: str = "predict()"
+
+
+@dataclass
+class _Cell:
+    """One margin: value, gradient in e(b), and what it is called."""
+
+    value: float
+    gradient: FloatArray
+    estimable: bool = True
+
+
+@dataclass
+class _Request:
+    session: Session
+    predictor: Predictor
+    p: int
+    """Length of e(b)."""
+    weights: FloatArray
+    """Over all observations; 0 outside the sample."""
+    rows: BoolArray
+    source: SessionSource
+    effect: str = ""
+    """dydx, eyex, dyex, eydx or empty for predictive margins."""
+    cells: list[_Cell] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def columns(self, rows: BoolArray) -> ScenarioColumns:
+        return ScenarioColumns(self.source, rows, self.weights[rows])
+
+
+@command(
+    "margins",
+    "[anything] [if] [in] [, DYDX(string) EYEX(string) DYEX(string) EYDX(string) ATMEANS OVER(varlist) "
+    "PREDict(string) EXPression(string) Level(cilevel) POST NOATlegend NOSE VCE(string) SUBpop(string) "
+    "CONTinuous NOEsample FORCE NOESTIMcheck PWCompare PWCompare2(string) *]",
+    stored="r(N) r(b) r(V) r(table) r(at) r(title) r(expression) r(xvars) r(derivatives); with post e(b) e(V)",
+    refused="expression(), vce(unconditional), subpop(), within(), contrast, mcompare(), asbalanced, nose",
+)
+def margins(session: Session, line: Line) -> None:
+    """Marginal means, predictive margins and marginal effects."""
+    for name in ("expression", "subpop", "nose", "continuous"):
+        if line.options.get(name):
+            raise unsupported(f"option {name}() of margins is")
+    vce = line.text_option("vce")
+    if vce and not "delta".startswith(vce):
+        raise unsupported(f"vce({vce}) of margins is")
+    estimation = estimation_of(session)
+    level = level_of(session, line)
+    at_texts = _at_options(line)
+    effects = [name for name in ("dydx", "eyex", "dyex", "eydx") if line.text_option(name)]
+    if len(effects) > 1:
+        raise StataError(198, f"only one of {effects[0]}() and {effects[1]}() is allowed")
+    rows = line.sample(session)
+    if not line.flag("noesample"):
+        if session.e.sample is None:
+            raise StataError(322, "e(sample) does not identify the estimation sample")
+        rows = rows & session.e.sample
+    source = SessionSource(session)
+    predictor = predictor_of(session, estimation, rows, line.text_option("predict") or "", source)
+    for linear in predictor.equations:
+        rows = rows & linear.defined
+    if not rows.any():
+        raise StataError(2000, "no observations")
+    request = _Request(
+        session, predictor, session.e.matrices["b"].values.shape[1], _weights(session, estimation, rows), rows, source,
+        effects[0] if effects else "",
+    )  # fmt: skip
+    _run(session, line, estimation, request, at_texts, level)
+
+
+def _at_options(line: Line) -> list[str]:
+    """Texts of the (repeatable) at() options. Raises r(198) for anything else that was not declared."""
+    texts = []
+    extra = line.options.get("*")
+    for item in read_options(extra if isinstance(extra, str) else ""):
+        if item.word == "at" and item.value is not None:
+            texts.append(item.value)
+        else:
+            if item.word in {"contrast", "within", "mcompare", "asbalanced", "group"}:
+                raise unsupported(f"option {item.word} of margins is")
+            raise StataError(198, f"option {item.named} not allowed")
+    return texts
+
+
+def _weights(session: Session, estimation: Estimation, rows: BoolArray) -> FloatArray:
+    weights = rows.astype(np.float64)
+    kind, expression = estimation.weights
+    if kind:
+        typed = np.broadcast_to(np.asarray(session.evaluate(expression), dtype=np.float64), rows.shape)
+        weights = np.where(rows & ~is_missing(typed), typed, 0.0)
+    return weights
+
+
+_RESPONSES: dict[str, tuple[str, Response, str]] = {
+    "logit": ("pr", logit_mean, "Pr({depvar})"),
+    "logistic": ("pr", logit_mean, "Pr({depvar})"),
+    "probit": ("pr", probit_mean, "Pr({depvar})"),
+    "cloglog": ("pr", cloglog_mean, "Pr({depvar})"),
+    "poisson": ("n", exponential, "Predicted number of events"),
+    "nbreg": ("n", exponential, "Predicted number of events"),
+}
+
+
+def predictor_of(
+    session: Session, estimation: Estimation, rows: BoolArray, text: str, source: SessionSource
+) -> Predictor:
+    """The prediction margins averages: the command's default or what predict() names."""
+    command_name = session.e.macros.get("cmd", "")
+    custom = estimation.predictions.get("predictor")
+    if callable(custom):
+        made = custom(session, estimation, rows, text, source)
+        assert isinstance(made, Predictor)
+        return made
+    words = text.replace(",", " ").split()
+    offset = "nooffset" not in words
+    wanted = next((word for word in words if word != "nooffset"), "")
+    linear = linear_prediction(session, estimation, rows, offset=offset, source=source)
+    default, response, label = _RESPONSES.get(command_name, ("xb", identity, "Linear prediction"))
+    chosen = wanted or default
+    if chosen == "ir" and command_name in {"poisson", "nbreg"}:
+        linear.offset = None
+        label = "Predicted incidence rate"
+    elif chosen == "xb":
+        if command_name in _RESPONSES:
+            label, response = "Linear prediction", identity
+        elif command_name == "xtreg" and session.e.macros.get("model") in {"fe", "re"}:
+            label = "Linear prediction"
+    elif chosen != default:
+        raise StataError(198, f"prediction statistic {chosen} is not appropriate with margins")
+    shown = f"predict({chosen})" if wanted else "predict()"
+    return Predictor(
+        response, [linear], [active_positions(session, estimation, 0)],
+        label.format(depvar=session.e.macros.get("depvar", "")), shown,
+    )  # fmt: skip
+
+
+def active_positions(session: Session, estimation: Estimation, equation: int) -> list[int]:
+    """Places of an equation's estimated coefficients in e(b)."""
+    name = list(estimation.designs)[equation]
+    design = estimation.designs[name]
+    prefix = f"{name}:" if name else ""
+    columns = session.e.matrices["b"].cols
+    return [columns.index(prefix + each) for each, flag in zip(design.names, design.active, strict=True) if flag]
+
+
+# --- computing ---
+
+
+def _indices(request: _Request, columns: ScenarioColumns, scenario: Scenario) -> tuple[FloatArray, list[FloatArray]]:
+    matrices, etas = [], []
+    for linear in request.predictor.equations:
+        X = columns.matrix(linear.design, scenario)
+        eta = X @ linear.b[linear.active]
+        if linear.offset is not None:
+            eta = eta + linear.offset[columns.rows]
+        matrices.append(X)
+        etas.append(eta)
+    return np.column_stack(etas), matrices
+
+
+def _prediction(request: _Request, columns: ScenarioColumns, scenario: Scenario) -> _Cell:
+    """Weighted mean of the prediction and its gradient."""
+    etas, matrices = _indices(request, columns, scenario)
+    m, d1, _ = request.predictor.response(etas)
+    share = columns.weights / columns.weights.sum()
+    gradient = np.zeros(request.p)
+    for e, X in enumerate(matrices):
+        gradient[request.predictor.positions[e]] += X.T @ (share * d1[:, e])
+    estimable = not any(columns.touches_empty(linear.design, scenario) for linear in request.predictor.equations)
+    return _Cell(float(share @ m), gradient, estimable)
+
+
+def _derivative(
+    request: _Request, columns: ScenarioColumns, scenario: Scenario, variable: str, operator: str
+) -> _Cell:
+    """Weighted mean of the derivative (or elasticity) with respect to a continuous variable."""
+    etas, matrices = _indices(request, columns, scenario)
+    m, d1, d2 = request.predictor.response(etas)
+    E = etas.shape[1]
+    slopes, changes = [], []
+    for linear in request.predictor.equations:
+        D = columns.derivative(linear.design, scenario, variable, operator)
+        changes.append(D)
+        slopes.append(D @ linear.b[linear.active])
+    g = sum(d1[:, e] * slopes[e] for e in range(E))
+    assert isinstance(g, np.ndarray)
+    factor = np.ones(columns.n)
+    if request.effect in {"eyex", "dyex"}:
+        from ssd.engine.stats.design import Part
+
+        factor = factor * columns.part(Part(variable, operator), scenario)
+    relative = request.effect in {"eyex", "eydx"}
+    if relative:
+        factor = factor / m
+    share = columns.weights / columns.weights.sum() * factor
+    gradient = np.zeros(request.p)
+    for f, X in enumerate(matrices):
+        curve = sum(d2[:, e, f] * slopes[e] for e in range(E))
+        if relative:
+            curve = curve - g * d1[:, f] / m
+        gradient[request.predictor.positions[f]] += X.T @ (share * curve) + changes[f].T @ (share * d1[:, f])
+    return _Cell(float(share @ g), gradient)
+
+
+def _level_change(
+    request: _Request, columns: ScenarioColumns, scenario: Scenario, variable: str, level: int, base: int
+) -> _Cell:
+    """Discrete change of a factor from its base level (of the log of the prediction for eydx)."""
+    high = _prediction(request, columns, scenario.with_levels({variable: level}))
+    low = _prediction(request, columns, scenario.with_levels({variable: base}))
+    if request.effect in {"eyex", "eydx"}:
+        raise unsupported(f"{request.effect}() of factor variables is")
+    return _Cell(high.value - low.value, high.gradient - low.gradient, high.estimable and low.estimable)
+
+
+# --- assembling ---
+
+
+@dataclass
+class _Plan:
+    """Rows of the table: name parts in front (over, at, levels) and how to compute each."""
+
+    scenarios: list[Scenario]
+    over: list[tuple[str, BoolArray]]
+    level_terms: list[tuple[list[str], list[dict[str, float]]]]
+    """Per term of the margin list its variables and level combinations."""
+
+
+def _run(
+    session: Session, line: Line, estimation: Estimation, request: _Request, at_texts: list[str], level: float
+) -> None:
+    design = request.predictor.equations[0].design
+    columns = request.columns(request.rows)
+    base = Scenario()
+    if line.flag("atmeans"):
+        base = Scenario({}, dict.fromkeys(_all_variables(request), "mean"))
+    scenarios = [base]
+    if at_texts:
+        scenarios = []
+        for text in at_texts:
+            parsed, _ = parse_at(session, text, _joined(request), columns)
+            scenarios.extend(_merge(base, each) for each in parsed)
+    plan = _Plan(scenarios, _over_groups(session, line, request), _level_terms(session, line, request))
+    if request.effect:
+        xvars = _effect_terms(session, line.text_option(request.effect) or "", request)
+        names = _effects(request, plan, xvars)
+    else:
+        xvars = []
+        names = _predictive(request, plan)
+    J = np.array([cell.gradient for cell in request.cells])
+    b = np.array([cell.value for cell in request.cells])
+    V = J @ session.e.matrices["V"].values @ J.T
+    V = (V + V.T) / 2.0
+    bad = frozenset(name for name, cell in zip(names, request.cells, strict=True) if not cell.estimable)
+    for j, cell in enumerate(request.cells):
+        if not cell.estimable:
+            b[j] = 0.0
+            V[j, :] = V[:, j] = 0.0
+    df = session.e.scalars.get("df_r")
+    if df is not None and df >= MISSING:
+        df = None
+    conditional = _is_conditional(request, plan)
+    title = _title(request, plan, conditional)
+    compare = bool(line.flag("pwcompare") or line.options.get("pwcompare2"))
+    if compare:
+        _pairwise(session, line, names, b, V, df, level, title)
+        return
+    table = CoefficientTable(
+        names, b, V, "", df, level, "Delta-method",
+        coefficient_heading={"dydx": "dy/dx", "eyex": "ey/ex", "dyex": "dy/ex", "eydx": "ey/dx"}.get(
+            request.effect, "Margin"
+        ),
+        data=session.data, equation_headings=bool(request.effect) and any(":" in name for name in names),
+        not_estimable=bad,
+    )  # fmt: skip
+    _show(session, line, request, plan, table, title, xvars, design.variables)
+    _store(session, line, request, table, title, xvars)
+
+
+def _all_variables(request: _Request) -> list[str]:
+    return list(dict.fromkeys(v for linear in request.predictor.equations for v in linear.design.variables))
+
+
+def _joined(request: _Request) -> object:
+    """One design that knows the variables of all equations."""
+    from ssd.engine.stats.design import Design
+
+    joined = Design([c for linear in request.predictor.equations for c in linear.design.columns])
+    for linear in request.predictor.equations:
+        joined.factors.update(linear.design.factors)
+        joined.bases.update(linear.design.bases)
+    return joined
+
+
+def _merge(base: Scenario, given: Scenario) -> Scenario:
+    averaged = {k: v for k, v in base.averaged.items() if k not in given.fixed}
+    return Scenario(dict(given.fixed), {**averaged, **given.averaged})
+
+
+def _over_groups(session: Session, line: Line, request: _Request) -> list[tuple[str, BoolArray]]:
+    names = line.options.get("over")
+    if not names:
+        return []
+    variables = names if isinstance(names, list) else session.expand_varlist(str(names))
+    combinations = [sorted({float(v) for v in request.source.get(name)[request.rows]}) for name in variables]
+    groups: list[tuple[str, BoolArray]] = []
+    for values in itertools.product(*combinations):
+        mask = request.rows.copy()
+        for name, value in zip(variables, values, strict=True):
+            mask &= request.source.get(name) == value
+        if mask.any():
+            groups.append(("#".join(f"{v:.0f}.{n}" for n, v in zip(variables, values, strict=True)), mask))
+    return groups
+
+
+def _level_terms(
+    session: Session, line: Line, request: _Request
+) -> list[tuple[list[str], list[dict[str, float]]]]:
+    factors: dict[str, list[int]] = {}
+    for linear in request.predictor.equations:
+        factors.update(linear.design.factors)
+    terms = []
+    text = line.anything.strip()
+    if not text:
+        return []
+    for term in parse_varlist(session, [re.sub(r"\b(\w+)\b", r"\1", text)]):
+        variables = [part.variable for part in term]
+        for variable in variables:
+            if variable not in factors:
+                raise StataError(322, f"factor {variable} not found in list of covariates"
+                                 if variable not in _all_variables(request)
+                                 else f"{variable} is not a factor variable in the model")  # fmt: skip
+        choices = [list(part.levels) or factors[part.variable] for part in term]
+        for part, levels in zip(term, choices, strict=True):
+            for each in levels:
+                if each not in factors[part.variable]:
+                    raise StataError(111, f"level {each} of factor {part.variable} not found in list of covariates")
+        combos = [dict(zip(variables, map(float, combo), strict=True)) for combo in itertools.product(*choices)]
+        terms.append((variables, combos))
+    return terms
+
+
+def _effect_terms(session: Session, text: str, request: _Request) -> list[tuple[str, str, bool]]:
+    """(variable, operator, is factor) of dydx(); `*`, `_all`, `_continuous` and `_factor` select."""
+    available: list[tuple[str, str, bool]] = []
+    for linear in request.predictor.equations:
+        for column in linear.design.columns:
+            for part in column.parts:
+                entry = (part.variable, part.operator, part.level is not None)
+                if entry not in available and (column.status != "omitted" or len(column.parts) > 1):
+                    available.append(entry)
+    stripped = text.strip()
+    if stripped in {"*", "_all"}:
+        return available
+    if stripped in {"_continuous", "_factor"}:
+        return [entry for entry in available if entry[2] == (stripped == "_factor")]
+    chosen: list[tuple[str, str, bool]] = []
+    for term in parse_varlist(session, [stripped]):
+        part = term[0]
+        found = next((e for e in available if e[0] == part.variable and e[1] == part.operator), None)
+        if found is None:
+            raise StataError(322, f"invalid dydx() option;\nvariable {part.variable} not found in list of covariates")
+        if found not in chosen:
+            chosen.append(found)
+    return chosen
+
+
+def _prefixes(request: _Request, plan: _Plan) -> list[tuple[list[str], Scenario, ScenarioColumns]]:
+    """Name parts, scenario and rows of every combination of over groups and at points."""
+    groups = plan.over or [("", request.rows)]
+    found = []
+    for index, scenario in enumerate(plan.scenarios):
+        at = [f"{index + 1}._at"] if len(plan.scenarios) > 1 else []
+        for name, mask in groups:
+            found.append(([*at, *([name] if name else [])], scenario, request.columns(mask)))
+    return found
+
+
+def _predictive(request: _Request, plan: _Plan) -> list[str]:
+    names: list[str] = []
+    prefixes = _prefixes(request, plan)
+    if not plan.level_terms:
+        for parts, scenario, columns in prefixes:
+            request.cells.append(_prediction(request, columns, scenario))
+            names.append("#".join(parts) or "_cons")
+        return _marked(names)
+    for variables, combos in plan.level_terms:
+        for parts, scenario, columns in prefixes:
+            for combo in combos:
+                request.cells.append(_prediction(request, columns, scenario.with_levels(combo)))
+                names.append("#".join([*parts, *(f"{combo[v]:.0f}.{v}" for v in variables)]))
+    return _marked(names)
+
+
+def _marked(names: list[str]) -> list[str]:
+    """The first level of every factor in names carries Stata's `bn` mark."""
+    first: dict[str, str] = {}
+    marked = []
+    for name in names:
+        pieces = []
+        for piece in name.split("#"):
+            operator, dot, variable = piece.partition(".")
+            if dot and first.setdefault(variable, operator) == operator:
+                pieces.append(f"{operator}bn.{variable}")
+            else:
+                pieces.append(piece)
+        marked.append("#".join(pieces))
+    return marked
+
+
+def _effects(request: _Request, plan: _Plan, xvars: list[tuple[str, str, bool]]) -> list[str]:
+    names: list[str] = []
+    prefixes = _prefixes(request, plan)
+    several = len(prefixes) > 1 or bool(plan.level_terms)
+    bases: dict[str, int | None] = {}
+    factors: dict[str, list[int]] = {}
+    for linear in request.predictor.equations:
+        bases.update(linear.design.bases)
+        factors.update(linear.design.factors)
+    combos: list[tuple[list[str], dict[str, float]]] = [([], {})]
+    if plan.level_terms:
+        combos = [
+            ([f"{combo[v]:.0f}.{v}" for v in variables], combo)
+            for variables, group in plan.level_terms for combo in group
+        ]  # fmt: skip
+    for variable, operator, is_factor in xvars:
+        if not is_factor:
+            label = f"{operator}.{variable}" if operator else variable
+            block = []
+            for parts, scenario, columns in prefixes:
+                for extra, combo in combos:
+                    request.cells.append(
+                        _derivative(request, columns, scenario.with_levels(combo), variable, operator)
+                    )
+                    block.append("#".join([*parts, *extra]))
+            names += [f"{label}:{name}" for name in _marked(block)] if several else [label]
+            continue
+        base = bases.get(variable)
+        reference = factors[variable][0] if base is None else base
+        for level in factors[variable]:
+            mark = "b" if level == reference else ""
+            block = []
+            for parts, scenario, columns in prefixes:
+                for extra, combo in combos:
+                    if level == reference:
+                        request.cells.append(_Cell(0.0, np.zeros(request.p)))
+                    else:
+                        request.cells.append(
+                            _level_change(request, columns, scenario.with_levels(combo), variable, level, reference)
+                        )
+                    block.append("#".join([*parts, *extra]))
+            label = f"{level}{mark}.{variable}"
+            names += [f"{label}:{name}" for name in _marked(block)] if several else [label]
+    return names
+
+
+# --- showing ---
+
+
+def _is_conditional(request: _Request, plan: _Plan) -> bool:
+    """Every covariate is fixed, so that nothing is averaged."""
+    levels = {v for variables, _ in plan.level_terms for v in variables}
+    return all(
+        all(v in s.fixed or v in s.averaged or v in levels for v in _all_variables(request)) for s in plan.scenarios
+    )
+
+
+def _title(request: _Request, plan: _Plan, conditional: bool) -> str:
+    if request.effect:
+        return "Conditional marginal effects" if conditional else "Average marginal effects"
+    return "Adjusted predictions" if conditional else "Predictive margins"
+
+
+def _show(
+    session: Session, line: Line, request: _Request, plan: _Plan, table: CoefficientTable, title: str,
+    xvars: list[tuple[str, str, bool]], variables: list[str],
+) -> None:  # fmt: skip
+    log = session.log
+    log.line()
+    n = float(np.count_nonzero(request.rows))
+    if session.e.macros.get("wtype") == "fweight":
+        n = float(request.weights.sum())
+    print_header(log, [title], [Entry("Number of obs", count(n))], value_width=1)
+    vce = session.e.macros.get("vcetype") or session.e.macros.get("vce", "")
+    shown = {"ols": "OLS", "oim": "OIM", "conventional": "Conventional", "unadjusted": "Unadjusted", "eim": "EIM",
+             "opg": "OPG"}.get(vce, vce)  # fmt: skip
+    log.line(f"Model VCE: {shown}")
+    log.line()
+    log.line(f"Expression: {request.predictor.label}, {request.predictor.expression}")
+    if request.effect:
+        heading = {"dydx": "dy/dx", "eyex": "ey/ex", "dyex": "dy/ex", "eydx": "ey/dx"}[request.effect]
+        names = [_effect_label(request, variable, operator, factor) for variable, operator, factor in xvars]
+        log.line(f"{heading} wrt:  {' '.join(names)}")
+    if plan.over:
+        over = line.options.get("over")
+        log.line(f"Over:       {' '.join(over) if isinstance(over, list) else over}")
+    fixed = any(s.fixed or s.averaged for s in plan.scenarios)
+    if fixed and not line.flag("noatlegend"):
+        joined = _joined(request)
+        for text in legend(plan.scenarios, joined, request.columns(request.rows)):  # type: ignore[arg-type]
+            log.line(text)
+    log.line()
+    print_coefficients(log, table)
+    if any(factor for _, _, factor in xvars):
+        log.line("Note: dy/dx for factor levels is the discrete change from the base level.")
+
+
+def _effect_label(request: _Request, variable: str, operator: str, factor: bool) -> str:
+    if not factor:
+        return f"{operator}.{variable}" if operator else variable
+    levels: list[int] = []
+    base: int | None = None
+    for linear in request.predictor.equations:
+        if variable in linear.design.factors:
+            levels, base = linear.design.factors[variable], linear.design.bases.get(variable)
+    return " ".join(f"{level}.{variable}" for level in levels if level != base)
+
+
+def _store(
+    session: Session, line: Line, request: _Request, table: CoefficientTable, title: str,
+    xvars: list[tuple[str, str, bool]],
+) -> None:  # fmt: skip
+    names = list(table.names)
+    b = Matrix(table.b.reshape(1, -1), ["r1"], list(names))
+    V = Matrix(table.V, list(names), list(names))
+    results = ResultSet(
+        scalars={"N": float(np.count_nonzero(request.rows)), "level": table.level, "k_margins": float(len(names))},
+        macros={
+            "cmd": "margins", "title": title, "predict_label": request.predictor.label, "est_cmd": session.e.macros["cmd"],
+            "expression": request.predictor.expression, "derivatives": request.effect,
+            "xvars": " ".join(v for v, _, _ in xvars), "vce": "delta", "cmdline": f"margins {line.text}".strip(),
+        },
+        matrices={"b": b, "V": V, "table": result_table(table)},
+    )  # fmt: skip
+    if table.df is not None:
+        results.scalars["df_r"] = table.df
+    session.r = results
+    if line.flag("post"):
+        posted = ResultSet(
+            scalars=dict(results.scalars), macros={**results.macros, "properties": "b V"},
+            matrices={"b": Matrix(table.b.reshape(1, -1), ["y1"], list(names)), "V": V}, sample=session.e.sample,
+        )  # fmt: skip
+        show: Callable[[], None] = lambda: print_coefficients(session.log, table)
+        posted.hidden["estimation"] = Estimation({}, table, show)
+        session.e = posted
+
+
+def _pairwise(
+    session: Session, line: Line, names: list[str], b: FloatArray, V: FloatArray, df: float | None, level: float,
+    title: str,
+) -> None:  # fmt: skip
+    """pwcompare: differences of every later margin from every earlier one."""
+    mode = str(line.options.get("pwcompare2") or "")
+    if mode and mode not in {"pv", "pveffects", "effects", "ci", "cieffects"}:
+        raise unsupported(f"pwcompare({mode}) of margins is")
+    labels, rows = [], []
+    pieces = [name.replace("bn.", ".").split("#") for name in names]
+    for i, j in itertools.combinations(range(len(names)), 2):
+        left = " ".join(piece.partition(".")[0] for piece in pieces[j])
+        right = " ".join(piece.partition(".")[0] for piece in pieces[i])
+        labels.append(f"{left} vs {right}")
+        row = np.zeros(len(names))
+        row[j], row[i] = 1.0, -1.0
+        rows.append(row)
+    R = np.array(rows)
+    table = CoefficientTable(labels, R @ b, R @ V @ R.T, "", df, level, "Delta-method", coefficient_heading="Contrast")
+    log = session.log
+    log.line()
+    log.line(f"Pairwise comparisons of {title.lower()}")
+    log.line()
+    print_coefficients(log, table)
+    results = ResultSet(scalars={"level": level}, macros={"cmd": "margins"})
+    results.matrices = {
+        "b": Matrix(b.reshape(1, -1), ["r1"], list(names)), "V": Matrix(V, list(names), list(names)),
+        "b_vs": Matrix(table.b.reshape(1, -1), ["r1"], labels), "V_vs": Matrix(table.V, labels, labels),
+        "table_vs": result_table(table),
+    }  # fmt: skip
+    session.r = results
+
+

@@ -1,0 +1,364 @@
+"""estat: the subcommands that follow estimation; vif, hettest, ovtest as commands of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.estimation import SessionSource, estimation_of, parse_varlist
+from ssd.engine.commands.matrix import list_matrix
+from ssd.engine.commands.postestimation_iv import endogenous, first_stage_statistics, overidentification
+from ssd.engine.commands.postestimation_tables import classification, goodness_of_fit, information_criteria
+from ssd.engine.errors import StataError, unsupported
+from ssd.engine.lang.options import TypedOption, read_options
+from ssd.engine.missing import FloatArray, is_missing
+from ssd.engine.output.estimation import number
+from ssd.engine.results import ResultSet
+from ssd.engine.stats.design import Design
+from ssd.engine.stats.distributions import chi2_tail, f_tail
+from ssd.engine.stats.linear import independent_columns, least_squares
+
+if TYPE_CHECKING:
+    from ssd.engine.session import Session
+
+Handler = Callable[["Session", str, list[TypedOption]], None]
+
+
+@command("estat", "[anything(everything)] [, *]", stored="depends on the subcommand",
+         refused="bootstrap, esample, hettest mtest, imtest white detail beyond the table, szroeter")  # fmt: skip
+def estat(session: Session, line: Line) -> None:
+    """Postestimation statistics: vif, hettest, ovtest, imtest, ic, vce, summarize, firststage, …"""
+    words = line.anything.split(None, 1)
+    if not words:
+        raise StataError(198, "subcommand expected")
+    name = words[0]
+    found = next((key for key, least in _SUBCOMMANDS if key.startswith(name) and len(name) >= least), None)
+    if found is None:
+        raise StataError(321, f"invalid subcommand {name}")
+    if "b" not in session.e.matrices:
+        raise StataError(301, "last estimates not found")
+    extra = line.options.get("*")
+    options = read_options(extra if isinstance(extra, str) else "")
+    _HANDLERS[found](session, words[1] if len(words) > 1 else "", options)
+
+
+def _only(options: list[TypedOption], *allowed: str) -> dict[str, str]:
+    """Typed options by full name. Raises r(198) for others."""
+    values: dict[str, str] = {}
+    for item in options:
+        full = next((name for name in allowed if name.startswith(item.word)), None)
+        if full is None:
+            raise StataError(198, f"option {item.named} not allowed")
+        values[full] = item.value or ""
+    return values
+
+
+def _linear_data(session: Session) -> tuple[Design, FloatArray, FloatArray, FloatArray | None]:
+    """Design, X, y and weights of the last regress. Raises r(301) after other commands."""
+    if session.e.macros.get("cmd") not in {"regress", "newey", "ivregress"}:
+        raise StataError(321, "estat subcommand not valid after this command")
+    estimation = estimation_of(session)
+    rows = session.e.sample
+    assert rows is not None
+    design = next(iter(estimation.designs.values()))
+    source = SessionSource(session)
+    y = np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows]
+    return design, design.matrix(source, rows), y, estimation.normalised
+
+
+def _vif(session: Session, _: str, options: list[TypedOption]) -> None:
+    """Variance inflation factors."""
+    typed = _only(options, "uncentered")
+    design, X, _, w = _linear_data(session)
+    centred = "uncentered" not in typed
+    names = [c.name for c in design.columns if c.active]
+    values = []
+    for j in range(X.shape[1]):
+        others = np.delete(X, j, axis=1)
+        if centred:
+            fit = least_squares(others, X[:, j], w)
+        else:
+            fit = least_squares(np.column_stack([others, np.ones(len(X))]), X[:, j], w, constant=False)
+        values.append(fit.tss / fit.rss if fit.rss > 0 else math.nan)
+    order = sorted(range(len(values)), key=lambda j: -values[j])
+    log = session.log
+    log.line()
+    log.line("    Variable |       VIF       1/VIF  ")
+    log.line("-------------+----------------------")
+    results = ResultSet()
+    for rank, j in enumerate(order):
+        label = names[j].replace("b.", ".")
+        log.line(f"{label[:12]:>12} |{values[j]:10.2f}{1.0 / values[j]:12.6f}")
+        results.scalars[f"vif_{rank + 1}"] = values[j]
+        results.macros[f"name_{rank + 1}"] = names[j]
+    log.line("-------------+----------------------")
+    mean = float(np.mean(values)) if values else math.nan
+    log.line(f"{'Mean VIF':>12} |{mean:10.2f}")
+    session.r = results
+
+
+def _hettest(session: Session, varlist: str, options: list[TypedOption]) -> None:
+    """Breusch–Pagan/Cook–Weisberg test for heteroskedasticity."""
+    typed = _only(options, "rhs", "iid", "fstat", "normal")
+    design, X, y, w = _linear_data(session)
+    if w is not None:
+        raise unsupported("estat hettest after weighted regression is")
+    fit = least_squares(X, y, constant=design.constant)
+    n = len(y)
+    e2 = fit.residuals**2
+    fitted = y - fit.residuals
+    if "rhs" in typed:
+        Z, variables = X, ", ".join(c.name for c in design.columns if c.active).replace(", ", " ")
+    elif varlist.strip():
+        source = SessionSource(session)
+        terms = parse_varlist(session, [varlist])
+        rows = session.e.sample
+        assert rows is not None
+        from ssd.engine.stats.design import build
+
+        extra = build(terms, source, rows)
+        Z, variables = extra.matrix(source, rows), varlist.strip()
+    else:
+        Z, variables = fitted[:, None], f"Fitted values of {session.e.macros['depvar']}"
+    Z = Z[:, independent_columns(Z)]
+    df = Z.shape[1]
+    auxiliary = least_squares(Z, e2 / (e2.sum() / n))
+    log = session.log
+    log.line()
+    log.line("Breusch–Pagan/Cook–Weisberg test for heteroskedasticity ")
+    kind = "i.i.d. error terms" if "iid" in typed or "fstat" in typed else "Normal error terms"
+    log.line(f"Assumption: {kind}")
+    log.line(f"Variable{'s' if df > 1 else ''}: {variables}")
+    log.line()
+    log.line("H0: Constant variance")
+    log.line()
+    if "fstat" in typed:
+        F = ((auxiliary.tss - auxiliary.rss) / df) / (auxiliary.rss / (n - df - 1))
+        p = f_tail(F, df, n - df - 1)
+        log.line(f"{f'F({df}, {n - df - 1})':>12} = {F:6.2f}")
+        log.line(f"{'Prob > F':>12} = {p:6.4f}")
+        session.r = ResultSet(scalars={"F": F, "df_m": float(df), "df_r": float(n - df - 1), "p": p})
+        return
+    mss = auxiliary.tss - auxiliary.rss
+    chi2 = n * mss / auxiliary.tss if "iid" in typed else mss / 2.0
+    p = chi2_tail(chi2, df)
+    log.line(f"{f'chi2({df})':>11} = {chi2:6.2f}")
+    log.line(f"{'Prob > chi2':>11} = {p:6.4f}")
+    session.r = ResultSet(scalars={"chi2": chi2, "df": float(df), "p": p})
+
+
+def _ovtest(session: Session, _: str, options: list[TypedOption]) -> None:
+    """Ramsey RESET with powers of the fitted values (or of the regressors, rhs)."""
+    typed = _only(options, "rhs")
+    design, X, y, w = _linear_data(session)
+    fit = least_squares(X, y, w, constant=design.constant)
+    if "rhs" in typed:
+        bases = [c for c in range(X.shape[1]) if np.unique(X[:, c]).size > 2]
+        powers = [X[:, c] ** power for power in (2, 3, 4) for c in bases]
+        what = "powers of the independent variables"
+    else:
+        fitted = y - fit.residuals
+        scaled = (fitted - fitted.min()) / max(float(fitted.max() - fitted.min()), 1e-300)
+        powers = [scaled**power for power in (2, 3, 4)]
+        what = f"powers of fitted values of {session.e.macros['depvar']}"
+    larger = least_squares(np.column_stack([X, *powers]), y, w, constant=design.constant)
+    df1 = larger.rank - fit.rank
+    n = session.e.scalars["N"]
+    df2 = n - larger.rank
+    F = (fit.rss - larger.rss) / df1 / (larger.rss / df2)
+    p = f_tail(F, df1, df2)
+    log = session.log
+    log.line()
+    log.line("Ramsey RESET test for omitted variables")
+    log.line(f"Omitted: {what[0].upper() + what[1:]}")
+    log.line()
+    log.line("H0: Model has no omitted variables")
+    log.line()
+    log.line(f"{f'F({df1}, {df2:.0f})':>10} = {F:6.2f}")
+    log.line(f"{'Prob > F':>10} = {p:6.4f}")
+    session.r = ResultSet(scalars={"p": p, "F": F, "df": float(df1), "df_r": df2})
+
+
+def _white(X: FloatArray, e2: FloatArray) -> tuple[float, int]:
+    """n R^2 of the squared residuals on levels, squares and cross products."""
+    k = X.shape[1]
+    columns = [X[:, j] for j in range(k)] + [X[:, i] * X[:, j] for i in range(k) for j in range(i, k)]
+    Z = np.column_stack(columns)
+    Z = Z[:, independent_columns(Z)]
+    fit = least_squares(Z, e2)
+    return len(e2) * (1.0 - fit.rss / fit.tss), Z.shape[1]
+
+
+def _imtest(session: Session, _: str, options: list[TypedOption]) -> None:
+    """Cameron and Trivedi's decomposition of the information-matrix test; White's test first with `white`."""
+    typed = _only(options, "white", "preserve")
+    design, X, y, w = _linear_data(session)
+    if w is not None:
+        raise unsupported("estat imtest after weighted regression is")
+    fit = least_squares(X, y, constant=design.constant)
+    n, k = len(y), X.shape[1]
+    e = fit.residuals
+    s2 = float(e @ e) / n
+    het, het_df = _white(X, e**2)
+    ones = np.ones((n, 1))
+    third = least_squares(np.column_stack([X, ones]), e**3 - 3.0 * s2 * e, constant=False)
+    target = e**3 - 3.0 * s2 * e
+    skew, skew_df = n * (1.0 - third.rss / float(target @ target)), k
+    fourth = e**4 - 6.0 * s2 * e**2 + 3.0 * s2**2
+    kurt = n * (1.0 - float(((fourth - fourth.mean()) ** 2).sum()) / float(fourth @ fourth))
+    log = session.log
+    results = {}
+    if "white" in typed:
+        p = chi2_tail(het, het_df)
+        log.line()
+        log.line("White's test")
+        log.line("H0: Homoskedasticity")
+        log.line("Ha: Unrestricted heteroskedasticity")
+        log.line()
+        log.line(f"   {f'chi2({het_df})':>8} = {het:6.2f}")
+        log.line(f"Prob > chi2 = {p:6.4f}")
+    log.line()
+    log.line("Cameron & Trivedi's decomposition of IM-test")
+    log.line()
+    log.line("--------------------------------------------------")
+    log.line("              Source |       chi2     df         p")
+    log.line("---------------------+----------------------------")
+    total, total_df = het + skew + kurt, het_df + skew_df + 1
+    rows = (("Heteroskedasticity", het, het_df), ("Skewness", skew, skew_df), ("Kurtosis", kurt, 1))
+    for name, value, df in rows:
+        log.line(f"{name:>20} |{value:11.2f}{df:7d}{chi2_tail(value, df):10.4f}")
+    log.line("---------------------+----------------------------")
+    log.line(f"{'Total':>20} |{total:11.2f}{total_df:7d}{chi2_tail(total, total_df):10.4f}")
+    log.line("--------------------------------------------------")
+    for key, value, df in (("h", het, het_df), ("s", skew, skew_df), ("k", kurt, 1), ("t", total, total_df)):
+        results[f"chi2_{key}"] = value
+        results[f"df_{key}"] = float(df)
+    session.r = ResultSet(scalars=results)
+
+
+def _vce(session: Session, _: str, options: list[TypedOption]) -> None:
+    """The covariance (or, with correlation, correlation) matrix of the coefficients."""
+    typed = _only(options, "correlation", "covariance")
+    V = session.e.matrices["V"]
+    from ssd.engine.results import Matrix
+
+    values = V.values
+    if "correlation" in typed:
+        d = np.sqrt(np.diag(values))
+        safe = np.where(d > 0, d, 1.0)
+        values = values / np.outer(safe, safe)
+    log = session.log
+    log.line()
+    kind = "Correlation" if "correlation" in typed else "Covariance"
+    log.line(f"{kind} matrix of coefficients of {session.e.macros.get('cmd', '')} model")
+    list_matrix(session, "e(V)", Matrix(values, V.rows, V.cols), "%10.0g" if kind == "Covariance" else "%8.4f",
+                header=False)  # fmt: skip
+    session.r = ResultSet(matrices={"V": Matrix(values, list(V.rows), list(V.cols))})
+
+
+def _summarize(session: Session, _: str, options: list[TypedOption]) -> None:
+    """Summary statistics over the estimation sample."""
+    _only(options, "labels", "noheader", "noweights")
+    estimation = estimation_of(session)
+    rows = session.e.sample
+    assert rows is not None
+    source = SessionSource(session)
+    entries: list[tuple[str, FloatArray]] = []
+    for name in session.e.macros["depvar"].split():
+        entries.append((name, np.asarray(session.evaluate(name), dtype=np.float64)))
+    for design in estimation.designs.values():
+        for column in design.columns:
+            if column.status == "base" or any(column.name == known for known, _ in entries):
+                continue
+            entries.append((column.name, column.values(source)))
+    log = session.log
+    log.line()
+    log.line(f"  Estimation sample {session.e.macros.get('cmd', '')}".ljust(49)
+             + f"Number of obs = {int(rows.sum()):>10,}")  # fmt: skip
+    log.line()
+    log.line("  " + "-" * 63)
+    log.line("      Variable |       Mean    Std. dev.       Min        Max")
+    log.line("  " + "-" * 13 + "+" + "-" * 49)
+    for name, values in entries:
+        inside = values[rows]
+        inside = inside[~is_missing(inside)]
+        cells = (inside.mean(), inside.std(ddof=1), inside.min(), inside.max())
+        mean, sd, low, high = (number(float(c), "%9.0g") for c in cells)
+        log.line(f"  {name[:12]:>12} | {mean:>10}  {sd:>10}{low:>10} {high:>10}")
+    log.line("  " + "-" * 63)
+
+
+def _bgodfrey(session: Session, _: str, options: list[TypedOption]) -> None:
+    """Breusch–Godfrey LM test for autocorrelation."""
+    typed = _only(options, "lags", "nomiss0", "small")
+    from ssd.engine.lang.numlist import parse_numlist
+
+    lags = [int(v) for v in parse_numlist(typed["lags"])] if typed.get("lags") else [1]
+    design, X, y, w = _linear_data(session)
+    if w is not None or "small" in typed or "nomiss0" in typed:
+        raise unsupported("this form of estat bgodfrey is")
+    _require_time(session)
+    e = least_squares(X, y, constant=design.constant).residuals
+    n = len(e)
+    log = session.log
+    log.line()
+    log.line("Breusch–Godfrey LM test for autocorrelation")
+    log.line("-" * 75)
+    log.line("    lags(p)  |          chi2               df                 Prob > chi2")
+    log.line("-" * 13 + "+" + "-" * 61)
+    for lag in lags:
+        shifted = np.column_stack([np.concatenate([np.zeros(j), e[: n - j]]) for j in range(1, lag + 1)])
+        fit = least_squares(np.column_stack([X, shifted]), e, constant=design.constant)
+        chi2 = n * (1.0 - fit.rss / float(e @ e))
+        p = chi2_tail(chi2, lag)
+        log.line(f"{lag:8d}     |{chi2:14.3f}{lag:17d}{p:24.4f}")
+        session.r = ResultSet(scalars={"chi2": chi2, "df": float(lag), "p": p})
+    log.line("-" * 75)
+    log.line("                        H0: no serial correlation")
+
+
+def _require_time(session: Session) -> None:
+    from ssd.engine.data.timeseries import require_time
+
+    settings = require_time(session.data)
+    if settings.panel:
+        raise StataError(459, "sample may not include multiple panels")
+
+
+def _dwatson(session: Session, _: str, options: list[TypedOption]) -> None:
+    """Durbin–Watson d statistic."""
+    _only(options)
+    design, X, y, w = _linear_data(session)
+    _require_time(session)
+    e = least_squares(X, y, w, constant=design.constant).residuals
+    d = float(np.sum(np.diff(e) ** 2) / (e @ e))
+    k = int(session.e.scalars["rank"])
+    session.log.line()
+    session.log.line(f"Durbin–Watson d-statistic({k:3d},{len(e):6d}) = {number(d, '%9.0g'):>9}")
+    session.r = ResultSet(scalars={"dw": d, "N": float(len(e)), "k": float(k)})
+
+
+_SUBCOMMANDS = (
+    ("vif", 3), ("hettest", 4), ("ovtest", 3), ("imtest", 3), ("ic", 2), ("vce", 3), ("summarize", 2), ("bgodfrey", 3),
+    ("dwatson", 3), ("firststage", 5), ("overid", 5), ("endogenous", 5), ("classification", 4), ("gof", 3),
+)  # fmt: skip
+_HANDLERS: dict[str, Handler] = {
+    "vif": _vif,
+    "hettest": _hettest,
+    "ovtest": _ovtest,
+    "imtest": _imtest,
+    "ic": lambda session, rest, options: information_criteria(session, _only(options, "n")),
+    "vce": _vce,
+    "summarize": _summarize,
+    "bgodfrey": _bgodfrey,
+    "dwatson": _dwatson,
+    "firststage": lambda session, rest, options: first_stage_statistics(session, _only(options, "all", "forcenonrobust")),
+    "overid": lambda session, rest, options: overidentification(session, _only(options, "forcenonrobust", "lags")),
+    "endogenous": lambda session, rest, options: endogenous(session, rest, _only(options, "forcenonrobust", "forceweights")),
+    "classification": lambda session, rest, options: classification(session, _only(options, "cutoff", "all")),
+    "gof": lambda session, rest, options: goodness_of_fit(session, _only(options, "group", "table")),
+}

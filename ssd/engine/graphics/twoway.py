@@ -1,0 +1,216 @@
+"""The twoway language: overlaid plots, by(), titles and axes, to a Graph."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ssd.engine.commands.describe_selection import categories, heading, present
+from ssd.engine.errors import StataError, invalid_syntax, option_not_allowed
+from ssd.engine.graphics.model import Graph, Panel, Text
+from ssd.engine.graphics.options import (
+    Options,
+    quoted_lines,
+    read_axis,
+    read_graph,
+    read_text,
+    split_suboptions,
+)
+from ssd.engine.graphics.plots import Built, build, plot_type, read_spec
+from ssd.engine.graphics.schemes import scheme
+from ssd.engine.graphics.store import remember
+from ssd.engine.lang.quoting import closing, top_level
+from ssd.engine.lang.syntax import split_line
+from ssd.engine.missing import BoolArray
+from ssd.engine.session import Session
+
+
+def split_plots(text: str) -> tuple[list[str], str]:
+    """Texts of the plots (`type varlist …, options`) and what follows the last closing parenthesis."""
+    plots: list[str] = []
+    tail = ""
+    for segment in _segments(text):
+        piece = segment.strip()
+        while piece.startswith("("):
+            end = closing(piece, 0)
+            plots.append(piece[1:end].strip())
+            piece = piece[end + 1 :].strip()
+        if not piece:
+            continue
+        if piece.startswith(",") or (piece.startswith(("if ", "in ")) and plots):
+            tail += " " + piece
+        else:
+            plots.append(piece)
+    return plots, tail.strip()
+
+
+def _segments(text: str) -> list[str]:
+    marks = [p for p, char in top_level(text) if char == "|" and text.startswith("||", p)]
+    pieces, start, skip = [], 0, -1
+    for position in marks:
+        if position == skip:
+            continue
+        pieces.append(text[start:position])
+        start, skip = position + 2, position + 1
+    return [*pieces, text[start:]]
+
+
+def parse_twoway(session: Session, text: str, mask: BoolArray) -> tuple[Graph, Options]:
+    """The graph of a twoway command and the options (name(), saving() …) left to the caller."""
+    plots, tail = split_plots(text)
+    if not plots:
+        raise invalid_syntax()
+    parts = split_line(tail) if tail else None
+    if parts is not None and parts.condition is not None:
+        mask = mask & session.evaluate_condition(parts.condition)
+    options = Options(parts.options if parts is not None else None)
+    typed = [_plot_words(plot) for plot in plots]
+    built, leftovers = _build_all(session, typed, mask)
+    options.items = [*leftovers, *options.items]
+    by = options.take("by", 2)
+    graph = Graph()
+    read_graph(options, graph, session)
+    if by is None:
+        graph.panels = [_panel(session, built, options)]
+        return graph, options
+    _by_panels(session, graph, by, typed, mask, options)
+    return graph, options
+
+
+def _plot_words(text: str) -> tuple[str, str]:
+    """Type and the rest; scatter when the first word is no plot type."""
+    word, _, rest = text.partition(" ")
+    kind = plot_type(word.split(",")[0]) if word else None
+    if kind is None:
+        return "scatter", text
+    if "," in word:
+        rest = word[word.index(",") :] + " " + rest
+    return kind, rest
+
+
+def _build_all(session: Session, typed: list[tuple[str, str]], mask: BoolArray) -> tuple[list[Built], list]:  # type: ignore[type-arg]
+    built, leftovers = [], []
+    for kind, text in typed:
+        spec = read_spec(session, kind, text, mask)
+        built.append(build(session, spec))
+        leftovers.extend(spec.options.items)
+    return built, leftovers
+
+
+def _panel(session: Session, built: list[Built], options: Options) -> Panel:
+    panel = Panel()
+    shade = 0
+    for plot in built:
+        for position, layer in enumerate(plot.layers):
+            if position > 0 and plot.layers[0].kind == "rarea" and layer.kind == "line":
+                layer.color_index = panel.layers[-1].color_index
+            else:
+                layer.color_index = shade
+                shade += 1
+            panel.layers.append(layer)
+    first = built[0]
+    panel.x.title = Text("/".join(dict.fromkeys(b.x_title for b in built if b.x_title)) or first.x_title)
+    titles = list(
+        dict.fromkeys(b.y_title for b in built if b.y_title and not all(la.second_axis for la in b.layers))
+    )
+    panel.y.title = Text(titles[0] if len(titles) == 1 else "")
+    second = list(
+        dict.fromkeys(b.y_title for b in built if b.y_title and all(la.second_axis for la in b.layers))
+    )
+    panel.second_title = Text(second[0]) if len(second) == 1 else None
+    panel.x.fmt = _shown_format(first.x_format)
+    panel.y.fmt = _shown_format(first.y_format)
+    for item in list(options.items):
+        if item.word == "ytitle" and item.value and "axis(2)" in item.value.replace(" ", ""):
+            panel.second_title = Text(quoted_lines(split_suboptions(item.value)[0]))
+            options.items.remove(item)
+    read_axis(options, "x", panel.x, session)
+    read_axis(options, "y", panel.y, session)
+    return panel
+
+
+def _shown_format(fmt: str) -> str:
+    """Only dates and comma formats show on axes by themselves."""
+    return fmt if fmt.startswith("%t") or fmt.endswith("c") else ""
+
+
+def _by_panels(
+    session: Session, graph: Graph, by: str, typed: list[tuple[str, str]], mask: BoolArray, options: Options
+) -> None:
+    names_text, sub = split_suboptions(by)
+    names = session.expand_varlist(names_text)
+    total = sub.flag("total", 5)
+    for name in ("title", "subtitle", "note", "caption"):
+        value = sub.take(name, 4)
+        if value is not None:
+            text = read_text(value)
+            setattr(graph, name, text if text.text else None)
+    columns = sub.number(session, "cols", 1)
+    rows = sub.number(session, "rows", 1)
+    for item in sub.take_all("legend", 3):
+        from ssd.engine.graphics.options import read_legend
+
+        read_legend(item.value or "", session, graph.legend)
+    if sub.flag("yrescale", 5):
+        graph.common_y = False
+    if sub.flag("xrescale", 5):
+        graph.common_x = False
+    if sub.flag("rescale", 3):
+        graph.common_x = graph.common_y = False
+    for placed in ("compact", "ixaxes", "iyaxes", "ixtitle", "iytitle", "noiytitle", "noixtitle"):
+        sub.flag(placed, len(placed))
+    sub.finish()
+    kept = mask.copy()
+    for name in names:
+        kept &= present(session, name)
+    groups = [(", ".join(labels), inside) for labels, inside in _combinations(session, names, kept)]
+    if total:
+        groups.append(("Total", kept))
+    held = list(options.items)
+    for label, inside in groups:
+        options.items = list(held)
+        built, _ = _build_all(session, typed, inside)
+        panel = _panel(session, built, options)
+        panel.title = label
+        graph.panels.append(panel)
+    if not graph.panels:
+        raise StataError(2000, "no observations")
+    n = len(graph.panels)
+    graph.columns = int(columns) if columns else -(-n // int(rows)) if rows else int(np.ceil(np.sqrt(n)))
+    graph.width, graph.height = (
+        max(graph.width, 2.4 * graph.columns),
+        max(graph.height, 2.1 * -(-n // graph.columns)),
+    )
+    if graph.note is None and not any(item.word.startswith("note") for item in held):
+        graph.note = Text("Graphs by " + " and ".join(heading(session, name) for name in names))
+
+
+def _combinations(session: Session, names: list[str], kept: BoolArray) -> list[tuple[list[str], BoolArray]]:
+    found: list[tuple[list[str], BoolArray]] = [([], kept)]
+    for name in names:
+        grown = []
+        for labels, inside in found:
+            levels = categories(session, name, inside)
+            for code, label in enumerate(levels.labels):
+                part = inside.copy()
+                part[inside] = levels.codes == code
+                grown.append(([*labels, label], part))
+        found = grown
+    return found
+
+
+def finish(session: Session, graph: Graph, options: Options) -> None:
+    """name(), nodraw, and refusal of what nobody took; then the graph is kept in memory."""
+    name_value = options.take("name", 4)
+    name, replace = "Graph", True
+    if name_value is not None:
+        body, sub = split_suboptions(name_value)
+        name, replace = body.strip(), sub.flag("replace", 3)
+        sub.finish()
+    options.flag("nodraw", 6)
+    saving = options.take("saving", 3)
+    if saving is not None:
+        raise StataError(198, "option saving() (.gph files) not supported by this engine; use graph export")
+    for item in options.items:
+        raise option_not_allowed(item.named)
+    scheme(graph.scheme)
+    remember(session, graph, name, replace)

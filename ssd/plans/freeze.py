@@ -1,0 +1,275 @@
+"""Freezing: from draft and confirmation to the whole plan, or to everything that is still missing."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import msgspec
+
+from ssd.drafts.compose import complete
+from ssd.drafts.edits import column_not_found
+from ssd.drafts.goals import GOAL_QUESTION, GOALS
+from ssd.drafts.models import Draft, StoredDraft
+from ssd.drafts.service import merged, requirement_fingerprint
+from ssd.errors import FieldError, SsdError
+from ssd.inputs.models import DatasetProfile, InputSet
+from ssd.plans.binding import ROLE_FIELDS, VARIABLE_KINDS, Binding, bind
+from ssd.plans.confirmation import Confirmation, read_confirmation
+from ssd.plans.do_files import do_sha256
+from ssd.plans.models import FreezeRequest, MissingField, MissingParam, NextAction, Plan, PlanInput
+from ssd.plans.pipeline import PipelineBuilder, draft_roles
+from ssd.plans.selection import Choice, Selector
+from ssd.templates.library import Library
+from ssd.templates.models import BindingProblem, Template
+
+PLAN_VERSION: Final = 1
+_MISSING: Final = frozenset({"missing", "too_few"})
+
+
+class Frozen(msgspec.Struct, frozen=True):
+    """A plan that is complete but not stored yet; revision and time are the store's to give."""
+
+    plan: Plan
+    do_files: dict[str, str]
+    evidence: dict[str, dict[str, Any]]
+
+
+class Freezer:
+    """Makes plans. Pure: the same draft, inputs, requirement and confirmation give the same plan."""
+
+    def __init__(self, library: Library, *, timeout_seconds: float) -> None:
+        self._library = library
+        self._selector = Selector(library)
+        self._timeout = timeout_seconds
+
+    def freeze(
+        self, job_id: str, requirement: str, stored: StoredDraft, inputs: InputSet, request: FreezeRequest
+    ) -> Frozen:
+        """The plan, with revision 0 and no time.
+
+        Raises PLAN_FREEZE_MISSING_REQUIRED with everything that is missing, CONTRACT_COLUMN_NOT_FOUND,
+        INPUT_VALIDATION_FAILED, TEMPLATE_NOT_FOUND, TEMPLATE_RENDER_FAILED.
+        """
+        profile = inputs.primary.profile
+        plain = complete(stored.body, stored.edits, requirement, profile, self._selector)
+        confirmation = read_confirmation(request, plain, profile, self._library)
+        wanted = confirmation.template_id or stored.edits.get("selected_template_id")
+        draft = self._decided(stored, requirement, profile, confirmation, wanted)
+        choice = self._selector.select(draft, requirement, profile, wanted)
+        if choice is None:
+            raise SsdError("LIBRARY_INVALID", "The template library is empty.")
+        template = self._library.get(choice.template_id)
+        overrides = {**draft.default_overrides, **confirmation.overrides}
+        _refuse_unknown_parameters(template, overrides)
+        binding = bind(self._library, template, draft, profile, overrides)
+        _refuse_incomplete(job_id, draft, template, binding, profile)
+        dataset = inputs.primary
+        built = PipelineBuilder(self._library, draft, dataset, timeout_seconds=self._timeout).build(
+            template, binding.params, overrides
+        )
+        used = [self._library.get(step.template_id) for step in built.steps]
+        plan = Plan(
+            plan_version=PLAN_VERSION,
+            plan_id="",
+            revision=0,
+            plan_source="rule",
+            job_id=job_id,
+            created_at="",
+            inputs_fingerprint=inputs.fingerprint,
+            requirement_fingerprint=requirement_fingerprint(requirement),
+            engine_requirements={
+                "stata_version": max(item.stata_version for item in used),
+                "dependencies": _dependencies(used),
+            },
+            selection=choice.selection(),
+            steps=built.steps,
+            skipped=built.skipped,
+            outputs_contract=built.outputs,
+            do_sha256=do_sha256(built.steps, built.do_files),
+            confirmation={**confirmation.said, GOAL_QUESTION: answered_goal(draft)},
+            draft_fingerprint=draft_fingerprint(stored),
+            inputs=[
+                PlanInput(d.dataset_key, d.role, d.original_name, d.sha256, d.profile.selected_sheet)
+                for d in inputs.datasets
+            ],
+            notes=request.notes,
+        )
+        plan = msgspec.structs.replace(plan, plan_id=plan_id(plan, draft))
+        return Frozen(plan, built.do_files, self._evidence(choice, requirement, draft))
+
+    def _decided(
+        self,
+        stored: StoredDraft,
+        requirement: str,
+        profile: DatasetProfile,
+        confirmation: Confirmation,
+        wanted: str | None,
+    ) -> Draft:
+        """The draft with every decision applied. A chosen template brings its design, unless one was chosen too."""
+        edits = merged(stored.edits, confirmation.edits)
+        if wanted is not None:
+            edits["selected_template_id"] = wanted
+            template = self._library.get(wanted)
+            edits.setdefault("design", "correlation" if "correlation" in wanted else template.design)
+        return complete(stored.body, edits, requirement, profile, self._selector)
+
+    @staticmethod
+    def _evidence(choice: Choice, requirement: str, draft: Draft) -> dict[str, dict[str, Any]]:
+        return choice.evidence(requirement, draft)
+
+
+def canonical_json(value: Any) -> bytes:
+    """One text for one value: keys sorted, no blanks, UTF-8."""
+    return msgspec.json.encode(msgspec.to_builtins(value), order="deterministic")
+
+
+def plan_id(plan: Plan, draft: Draft) -> str:
+    """SHA-256 of canonical JSON of everything that decides the result (architecture.md, "plan.json")."""
+    decisive = {
+        "plan_version": plan.plan_version,
+        "inputs_fingerprint": plan.inputs_fingerprint,
+        "inputs": plan.inputs,
+        "requirement_fingerprint": plan.requirement_fingerprint,
+        "draft_roles": draft_roles(draft),
+        "confirmation": plan.confirmation,
+        "steps": [
+            {
+                "step_id": step.step_id,
+                "template_id": step.template_id,
+                "template_version": step.template_version,
+                "template_sha256": step.template_sha256,
+                "params": step.params.template_params,
+            }
+            for step in plan.steps
+        ],
+        "do_sha256": plan.do_sha256,
+    }
+    return "sha256:" + hashlib.sha256(canonical_json(decisive)).hexdigest()
+
+
+def draft_fingerprint(stored: StoredDraft) -> str:
+    """Changes when the proposal is made from something else or a person decides otherwise."""
+    decisive = {"draft_id": stored.draft_id, "edits": stored.edits}
+    return "sha256:" + hashlib.sha256(canonical_json(decisive)).hexdigest()
+
+
+def answered_goal(draft: Draft) -> str | None:
+    """The goal a person chose, else the one the requirement states."""
+    if draft.analysis_goal is not None:
+        return draft.analysis_goal
+    return next((q.suggested for q in draft.stage1_questions if q.question_id == GOAL_QUESTION), None)
+
+
+def _dependencies(templates: list[Template]) -> list[dict[str, Any]]:
+    found = {dependency.pkg: msgspec.to_builtins(dependency) for item in templates for dependency in item.dependencies}
+    return [found[name] for name in sorted(found)]
+
+
+def _refuse_unknown_parameters(template: Template, overrides: dict[str, Any]) -> None:
+    known = {parameter.name for parameter in template.parameters}
+    unknown = [name for name in overrides if name not in known]
+    if unknown:
+        errors = tuple(
+            FieldError(f"default_overrides.{name}"[:120], f"{template.id} has no such parameter", ", ".join(sorted(known)))
+            for name in unknown
+        )
+        raise SsdError("INPUT_VALIDATION_FAILED", "Some parameters do not exist.", errors=errors)
+
+
+def _refuse_incomplete(
+    job_id: str, draft: Draft, template: Template, binding: Binding, profile: DatasetProfile
+) -> None:
+    """Raises CONTRACT_COLUMN_NOT_FOUND or PLAN_FREEZE_MISSING_REQUIRED."""
+    gone = [
+        (f"default_overrides.{problem.param}", str(name))
+        for problem in binding.problems
+        if problem.code == "not_found"
+        for name in _missing_names(binding.params.get(problem.param), profile)
+    ]
+    if gone:
+        raise column_not_found(list(dict.fromkeys(gone)), profile)
+    fields = _missing_fields(draft, template)
+    params = _missing_params(template, binding.problems)
+    if not fields and not params:
+        return
+    names = [*(item.field for item in fields), *(item.param for item in params)]
+    raise SsdError(
+        "PLAN_FREEZE_MISSING_REQUIRED",
+        f"The plan cannot be frozen: {', '.join(names)}.",
+        errors=(
+            *(FieldError(item.field, item.description, ", ".join(item.candidates) or None) for item in fields),
+            *(FieldError(item.param, item.description, ", ".join(item.candidates) or None) for item in params),
+        ),
+        template_id=template.id,
+        missing_fields=[item.field for item in fields],
+        missing_fields_detail=msgspec.to_builtins(fields),
+        missing_params=[item.param for item in params],
+        missing_params_detail=msgspec.to_builtins(params),
+        next_actions=msgspec.to_builtins(_next_actions(job_id, fields, params)),
+    )
+
+
+def _missing_names(value: Any, profile: DatasetProfile) -> list[str]:
+    names = value if isinstance(value, list) else [value]
+    return [name for name in names if isinstance(name, str) and profile.column(name) is None]
+
+
+def _missing_fields(draft: Draft, template: Template) -> list[MissingField]:
+    missing = []
+    if answered_goal(draft) is None:
+        question = next(q for q in draft.stage1_questions if q.question_id == GOAL_QUESTION)
+        missing.append(MissingField(f"stage1_questions.{GOAL_QUESTION}", question.question_text, list(GOALS)))
+    roles = {parameter.role for parameter in template.parameters}
+    fields = {ROLE_FIELDS[role] for role in roles if role in ROLE_FIELDS}
+    for unknown in draft.open_unknowns:
+        if unknown.blocking and (unknown.field in fields or unknown.field == "group_var"):
+            missing.append(MissingField(f"open_unknowns.{unknown.field}", unknown.description, unknown.candidates))
+    return missing
+
+
+def _missing_params(template: Template, problems: list[BindingProblem]) -> list[MissingParam]:
+    kinds = {parameter.name: parameter.kind for parameter in template.parameters}
+    return [
+        MissingParam(
+            problem.param,
+            problem.message,
+            problem.candidates if problem.code in _MISSING or kinds.get(problem.param) in VARIABLE_KINDS else problem.candidates[:8],
+        )
+        for problem in problems
+    ]
+
+
+def _next_actions(job_id: str, fields: list[MissingField], params: list[MissingParam]) -> list[NextAction]:
+    """What a client may send next, with a schema of the payload."""
+    actions = []
+    root = f"/v1/jobs/{job_id}"
+    if fields:
+        names = [item.field for item in fields]
+        answers = {"type": "object", "properties": {item.field: _schema(item.candidates) for item in fields}, "required": names}
+        actions.append(
+            NextAction(
+                "answer_questions", "http", "Answer the open questions and freeze again", "POST", f"{root}/plan/freeze",
+                names, {"type": "object", "properties": {"answers": answers}, "required": ["answers"]},
+            )
+        )  # fmt: skip
+        updates = [name.split(".", 1)[1] for name in names]
+        by_field = {name: _schema(item.candidates) for name, item in zip(updates, fields, strict=True)}
+        patch = {"type": "object", "properties": {"field_updates": {"type": "object", "properties": by_field}}}
+        actions.append(
+            NextAction("patch_draft", "http", "Correct the draft", "POST", f"{root}/draft/patch", updates, patch)
+        )
+    if params:
+        names = [item.param for item in params]
+        overrides = {"type": "object", "properties": {item.param: _schema(item.candidates) for item in params}}
+        actions.append(
+            NextAction(
+                "set_parameters", "http", "Set the parameters and freeze again", "POST", f"{root}/plan/freeze", names,
+                {"type": "object", "properties": {"default_overrides": overrides}, "required": ["default_overrides"]},
+            )
+        )  # fmt: skip
+    return actions
+
+
+def _schema(candidates: list[str]) -> dict[str, Any]:
+    return {"description": "one of the candidates, or another column", "examples": candidates[:8]}
