@@ -38,10 +38,10 @@ from ssd.ops.openapi import openapi_config
 from ssd.ops.ownership import DataFolder
 from ssd.ops.problem import EXCEPTION_HANDLERS
 from ssd.ops.routes import HealthController, explain_error, metrics_text, welcome
+from ssd.ops.run_checks import engine_probe, supervisor_probe
 from ssd.plans.routes import PlanController
 from ssd.plans.selection import Selector
 from ssd.plans.service import Plans
-from ssd.ops.run_checks import engine_probe, supervisor_probe
 from ssd.runs.executor import Executor
 from ssd.runs.routes import RunController
 from ssd.runs.service import Runs
@@ -101,6 +101,7 @@ class Services:
             self._make_parts()
             await finish_deletions(self.jobs)
             await self.inputs.sweep_all()
+            await self.plans.mend_all()
             await stack.enter_async_context(admin_socket.serving(self.settings.data_dir, Admin(self.task_codes)))
             self._register_checks()
             # What lives from here to the end need never be looked at by the collector again.

@@ -92,10 +92,10 @@ program define ssd_tidy_rows
         if regexm("`term'", "[0-9]b\.") continue
         ssd_term_label `term'
         local label "`r(label)'"
-        if "`equation'" == "/" | "`equation'" == "lnalpha" {
-            local term "/lnalpha"
-            local label "ln(alpha)"
-        }
+        * Parameters beside the coefficients are free parameters (equation /) or an equation of their own.
+        if "`equation'" == "/" local term "/`term'"
+        if "`equation'" == "lnalpha" local term "/lnalpha"
+        if "`term'" == "/lnalpha" local label "ln(alpha)"
         scalar `b' = ssd_table[1,`j']
         scalar `se' = ssd_table[2,`j']
         scalar `low' = ssd_table[5,`j']

@@ -17,7 +17,6 @@ from ssd.drafts.rules import Understanding, understand
 from ssd.drafts.wording import draft_text
 from ssd.inputs.models import DatasetProfile, InputSet
 
-
 ASK_BELOW: Final = 0.6
 """Confidence in the template below which the user is asked to confirm the choice."""
 _GOAL_CHOSEN: Final = 0.85
@@ -76,8 +75,8 @@ def complete(
     """The proposal with the edits laid over it, and everything that follows from both."""
     draft, lost = lay_over(body, edits, profile)
     if "design" in edits:
-        draft = msgspec.structs.replace(draft, design_certainty=1.0)
-    draft = serve_goal(draft, requirement, profile, design_is_decided="design" in edits)
+        draft = msgspec.structs.replace(_in_design(draft, edits["design"], edits), design_certainty=1.0)
+    draft = serve_goal(draft, requirement, profile, edits)
     unclear = {entry["field"]: (entry["words"], tuple(entry["candidates"])) for entry in body.column_candidates_v2}
     draft = msgspec.structs.replace(draft, open_unknowns=open_unknowns(draft, profile, unclear, lost))
     selected = chooser.choose(draft, requirement, profile, edits.get("selected_template_id"))
@@ -96,12 +95,12 @@ def complete(
     return msgspec.structs.replace(draft, draft_text=draft_text(draft, profile), risk_score=_risk(draft))
 
 
-def serve_goal(draft: Draft, requirement: str, profile: DatasetProfile, *, design_is_decided: bool) -> Draft:
+def serve_goal(draft: Draft, requirement: str, profile: DatasetProfile, edits: dict[str, Any]) -> Draft:
     """The draft with the design that serves a goal a person chose; a design a person chose stays.
 
     Roles move with the design: the two-valued treatment of a regression is the group of a comparison.
     """
-    if design_is_decided or draft.analysis_goal is None:
+    if "design" in edits or draft.analysis_goal is None:
         return draft
     outcome = profile.column(draft.outcome_var) if draft.outcome_var else None
     design = design_for_goal(
@@ -113,23 +112,25 @@ def serve_goal(draft: Draft, requirement: str, profile: DatasetProfile, *, desig
     )
     if design == draft.design:
         return msgspec.structs.replace(draft, design_certainty=max(draft.design_certainty, _GOAL_CHOSEN))
-    return msgspec.structs.replace(_in_design(draft, design), design_certainty=_GOAL_CHOSEN)
+    return msgspec.structs.replace(_in_design(draft, design, edits), design_certainty=_GOAL_CHOSEN)
 
 
-def _in_design(draft: Draft, design: str) -> Draft:
-    changes: dict[str, Any] = {"design": design}
+def _in_design(draft: Draft, design: str, edits: dict[str, Any]) -> Draft:
+    """The draft in another design: parts it lacks are taken over from those it has, except what a person decided."""
+    changes: dict[str, Any] = {}
     measured = [name for name in (draft.outcome_var, draft.treatment_var, *draft.controls) if name]
     if design in {"descriptive", "correlation"}:
         changes["variables"] = draft.variables or list(dict.fromkeys(measured))
-    elif design == "test" and draft.group_var is None:
-        changes["group_var"] = draft.treatment_var
+    elif design == "test":
+        changes["group_var"] = draft.group_var or draft.treatment_var
         changes["outcome_var"] = draft.outcome_var or next(iter(draft.variables), None)
     elif "treatment_var" in needed_fields(design):
         outcome = draft.outcome_var or next(iter(draft.variables), None)
         rest = [name for name in (draft.group_var, *draft.variables) if name and name != outcome]
         changes["outcome_var"] = outcome
         changes["treatment_var"] = draft.treatment_var or next(iter(rest), None)
-    return msgspec.structs.replace(draft, **changes)
+    undecided = {field: value for field, value in changes.items() if field not in edits}
+    return msgspec.structs.replace(draft, design=design, **undecided)
 
 
 def _hints(read: Understanding) -> list[str]:
@@ -139,7 +140,8 @@ def _hints(read: Understanding) -> list[str]:
 
 def _unclear_candidates(read: Understanding) -> list[dict[str, Any]]:
     return [
-        {"field": field, "words": words, "candidates": list(columns)} for field, (words, columns) in read.unclear.items()
+        {"field": field, "words": words, "candidates": list(columns)}
+        for field, (words, columns) in read.unclear.items()
     ]
 
 

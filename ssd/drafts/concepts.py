@@ -76,6 +76,21 @@ LESS_SPECIFIC: Final = frozenset({"地区", "区域", "年", "省", "school", "g
 """Words that stand for several concepts; a column found only through one of them is less certain."""
 
 PERSON_GROUPS: Final = frozenset(
-    {"women", "men", "woman", "man", "females", "males", "girls", "boys", "男女", "女性", "男性", "gender", "性别", "sex"}
+    {
+        "women",
+        "men",
+        "woman",
+        "man",
+        "females",
+        "males",
+        "girls",
+        "boys",
+        "男女",
+        "女性",
+        "男性",
+        "gender",
+        "性别",
+        "sex",
+    }
 )
 """Words for people of one sex: they name the sex column whatever else they mean."""

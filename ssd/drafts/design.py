@@ -72,7 +72,8 @@ _COMPARISON: Final = re.compile(
     re.IGNORECASE,
 )
 _CORRELATION: Final = re.compile(
-    r"\bcorrelat(?:e|es|ed|ion|ions|ing)\b|\bpearson\b|\bspearman\b|相关性|相关系数|相关分析|相关关系|相关矩阵|是否相关", re.IGNORECASE
+    r"\bcorrelat(?:e|es|ed|ion|ions|ing)\b|\bpearson\b|\bspearman\b|相关性|相关系数|相关分析|相关关系|相关矩阵|是否相关",
+    re.IGNORECASE,
 )
 _ASSOCIATION: Final = re.compile(
     r"\b(?:associat(?:ion|ed)|relationship|relation|related|linked|link)\b|关系|关联|联系", re.IGNORECASE
@@ -146,7 +147,11 @@ def implied_design(text: str) -> DesignCue | None:
 
 def _strong_effect(text: str) -> bool:
     return bool(
-        re.search(r"\b(?:effects?|impacts?|influences?|affects?)\b.*\bon\b|\baffects?\b|\bdepends?\b|对.*(?:影响|效应|作用)", text, re.I)
+        re.search(
+            r"\b(?:effects?|impacts?|influences?|affects?)\b.*\bon\b|\baffects?\b|\bdepends?\b|对.*(?:影响|效应|作用)",
+            text,
+            re.I,
+        )
     )
 
 

@@ -138,7 +138,9 @@ def _names_of(field: str, value: Any) -> list[str]:
 def _wrong_kind(field: str, value: Any, template_ids: set[str]) -> tuple[str, str | None] | None:
     """(message, hint) when the value cannot be one of this field."""
     if field in ONE_COLUMN:
-        return None if value is None or (isinstance(value, str) and value) else ("is the name of a column, or null", None)
+        return (
+            None if value is None or (isinstance(value, str) and value) else ("is the name of a column, or null", None)
+        )
     if field in (*COLUMNS, "interaction_terms", "analysis_hints"):
         if not isinstance(value, list) or len(value) > _MOST_ITEMS or not all(isinstance(v, str) and v for v in value):
             return "is a list of texts", None

@@ -21,21 +21,36 @@ GOALS: Final[dict[str, dict[Language, str]]] = {
 GOAL_DESIGNS: Final[dict[str, frozenset[str]]] = {
     "descriptive": frozenset({"descriptive", "correlation"}),
     "difference": frozenset({"test", "did"}),
-    "association": frozenset({"correlation", "ols", "panel", "discrete", "count", "timeseries", "multivariate", "spatial"}),
-    "causal": frozenset({"ols", "panel", "iv", "did", "discrete", "count", "rdd", "matching", "survival", "spatial", "finance"}),
-    "prediction": frozenset({"ols", "panel", "discrete", "count", "ml", "timeseries", "survival", "bayesian", "finance"}),
+    "association": frozenset(
+        {"correlation", "ols", "panel", "discrete", "count", "timeseries", "multivariate", "spatial"}
+    ),
+    "causal": frozenset(
+        {"ols", "panel", "iv", "did", "discrete", "count", "rdd", "matching", "survival", "spatial", "finance"}
+    ),
+    "prediction": frozenset(
+        {"ols", "panel", "discrete", "count", "ml", "timeseries", "survival", "bayesian", "finance"}
+    ),
 }
 """Designs that can serve a goal; another design gives way to the goal a person chose."""
 
-_BY_DESIGN: Final = {"descriptive": "descriptive", "correlation": "association", "test": "difference", "iv": "causal", "did": "causal"}
+_BY_DESIGN: Final = {
+    "descriptive": "descriptive",
+    "correlation": "association",
+    "test": "difference",
+    "iv": "causal",
+    "did": "causal",
+}
 _CAUSAL: Final = re.compile(
     r"\b(?:effects?|impacts?|influences?|affects?|causes?|causal(?:ly)?|returns?\s+to|raises?|increases?|reduces?|lowers?|improves?)\b"
     r"|影响|效应|作用|效果|因果|提高|降低|促进|抑制|回报",
     re.IGNORECASE,
 )
-_PREDICTION: Final = re.compile(r"\bpredict|\bforecast|\bdeterminants?\b|\bdrivers?\b|\bexplains?\b|预测|决定因素|影响因素|驱动因素", re.IGNORECASE)
+_PREDICTION: Final = re.compile(
+    r"\bpredict|\bforecast|\bdeterminants?\b|\bdrivers?\b|\bexplains?\b|预测|决定因素|影响因素|驱动因素", re.IGNORECASE
+)
 _ASSOCIATION: Final = re.compile(
-    r"\b(?:associat|relat|link|depend|correlat|var(?:y|ies)\s+with|regress)|关系|关联|联系|取决|依赖|相关|回归", re.IGNORECASE
+    r"\b(?:associat|relat|link|depend|correlat|var(?:y|ies)\s+with|regress)|关系|关联|联系|取决|依赖|相关|回归",
+    re.IGNORECASE,
 )
 _QUESTION_TEXT: Final = {"en": "What is the analysis for?", "zh": "这次分析的目的是什么？"}
 
@@ -50,7 +65,8 @@ def suggested_goal(text: str, design: str, *, design_is_clear: bool) -> str | No
         return "causal"
     if _ASSOCIATION.search(text):
         return "association"
-    return None
+    # A model asked for by its name is at least a question of association.
+    return "association" if design_is_clear and design in GOAL_DESIGNS["association"] else None
 
 
 def goal_question(language: Language, suggested: str | None) -> Question:

@@ -55,7 +55,9 @@ _TEMPLATE_QUESTION: Final = {
     "zh": ("这是您想要的分析吗？", "研究需求没有明确说明需要哪种分析。"),
 }
 _TIME_LIKE: Final = re.compile(r"year|^yr|date|month|quarter|period|time|wave|年|月|季度|时间|日期", re.IGNORECASE)
-_ID_LIKE: Final = re.compile(r"(?:^|_)(?:id|code|nr|no)$|id$|code$|^id|fips|省|市|县|州|企业|公司|代码|编号|地区", re.IGNORECASE)
+_ID_LIKE: Final = re.compile(
+    r"(?:^|_)(?:id|code|nr|no)$|id$|code$|^id|fips|省|市|县|州|企业|公司|代码|编号|地区", re.IGNORECASE
+)
 _AFTER_LIKE: Final = re.compile(r"post|after|^y\d\d$|^d\d\d$|后", re.IGNORECASE)
 _TREATED_LIKE: Final = re.compile(r"treat|near|policy|处理|政策|实验|试点", re.IGNORECASE)
 
@@ -149,16 +151,24 @@ def _plausibility(field: str, column: ColumnProfile, profile: DatasetProfile) ->
     names_unit = bool(_ID_LIKE.search(column.stata_name)) or bool(_TIME_LIKE.search(column.stata_name))
     if field == "entity_var":
         score = 2.0 if guess and column.stata_name == guess.entity else 0.0
-        return score + (1.0 if _ID_LIKE.search(column.stata_name) else 0.0) + (0.3 if 2 < column.n_unique < profile.row_count else 0)
+        return (
+            score
+            + (1.0 if _ID_LIKE.search(column.stata_name) else 0.0)
+            + (0.3 if 2 < column.n_unique < profile.row_count else 0)
+        )
     if field == "time_var":
         score = 2.0 if guess and column.stata_name == guess.time else 0.0
         return score + (1.0 if _TIME_LIKE.search(name) or column.inferred_type == "datetime" else 0.0)
     if field in {"group_var", "cluster_var", "fixed_effects"}:
         score = 1.0 if is_grouping(column, profile.row_count) else 0.0
         score += 0.5 if field == "cluster_var" and _ID_LIKE.search(column.stata_name) else 0.0
-        return score + (0.5 if score and field == "group_var" and (column.n_unique == 2 or _TREATED_LIKE.search(name)) else 0.0)
+        return score + (
+            0.5 if score and field == "group_var" and (column.n_unique == 2 or _TREATED_LIKE.search(name)) else 0.0
+        )
     if field == "post_var":
-        return (1.0 if numeric and column.n_unique == 2 else 0.0) + (1.0 if numeric and _AFTER_LIKE.search(column.stata_name) else 0.0)
+        return (1.0 if numeric and column.n_unique == 2 else 0.0) + (
+            1.0 if numeric and _AFTER_LIKE.search(column.stata_name) else 0.0
+        )
     if not numeric or not varies:
         return 0.0
     score = 0.4 if names_unit else 1.0

@@ -20,7 +20,8 @@ SLOT_ROLES: Final = {
 }  # fmt: skip
 
 _CONNECTOR: Final = re.compile(
-    r"^[\s,、，和与及\"'“”‘’()（）]*(?:and|or|as well as|plus|以及|还有|the|their|log of|&|\+)?(?:\s+the|\s+their)?[\s\"'“”‘’(（]*$", re.IGNORECASE
+    r"^[\s,、，和与及\"'“”‘’()（）]*(?:and|or|as well as|plus|以及|还有|the|their|log of|&|\+)?(?:\s+the|\s+their)?[\s\"'“”‘’(（]*$",
+    re.IGNORECASE,
 )
 _NEAR_END: Final = 28
 _TWO_WAY: Final = re.compile(r"two[\s-]*way|\btwfe\b|双向", re.IGNORECASE)
@@ -28,7 +29,9 @@ _GENERIC_ENTITY: Final = re.compile(
     r"\b(?:individual|unit|entity|person|firm|company|country|state|province|city|subject|worker|household|school)s?\b|个体|企业|公司|省份?|城市|地区|国家",
     re.IGNORECASE,
 )
-_GENERIC_TIME: Final = re.compile(r"\b(?:time|year|period|month|quarter|wave)s?\b|时间|年份?|年度|时期|月份|季度", re.IGNORECASE)
+_GENERIC_TIME: Final = re.compile(
+    r"\b(?:time|year|period|month|quarter|wave)s?\b|时间|年份?|年度|时期|月份|季度", re.IGNORECASE
+)
 _INTERACTION: Final = re.compile(r"interact(?:ion|ions|ed|ing)?|交互项?|交乘项?", re.IGNORECASE)
 _TIME_NAME: Final = re.compile(r"year|^yr$|date|month|quarter|period|time|wave|年|月|季度|时间|日期|期", re.IGNORECASE)
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -185,9 +188,7 @@ class RoleReader:
         fitting = [name for name in names if is_grouping(self._columns[name], self.profile.row_count)]
         return next(iter(fitting or names), None)
 
-    def _comparison(
-        self, outcome: str | None, group: str | None, controls: list[str]
-    ) -> tuple[str | None, str | None]:
+    def _comparison(self, outcome: str | None, group: str | None, controls: list[str]) -> tuple[str | None, str | None]:
         """Outcome and group of a comparison: what no frame told is told by the kinds of the columns mentioned."""
         names = list(dict.fromkeys(m.column for m in self.mentions if m.column and m.column not in controls))
         grouping = [n for n in names if is_grouping(self._columns[n], self.profile.row_count)]
@@ -229,7 +230,9 @@ class RoleReader:
         if column.inferred_type in {"string", "datetime"} or (column.value_labels and column.n_unique > 2):
             return True
         named = _GENERIC_ENTITY.search(mention.text) or _GENERIC_TIME.search(mention.text)
-        return column.inferred_type == "integer" and (beside or bool(named) or bool(_TIME_NAME.search(column.stata_name)))
+        return column.inferred_type == "integer" and (
+            beside or bool(named) or bool(_TIME_NAME.search(column.stata_name))
+        )
 
     def _panel_side(self, role: str) -> str | None:
         if self.panel is None:

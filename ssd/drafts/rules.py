@@ -7,11 +7,18 @@ from typing import Final
 
 import msgspec
 
-from ssd.drafts.design import OutcomeKind, explicit_design, implied_design, outcome_kind, regression_for, without_negations
+from ssd.drafts.design import (
+    OutcomeKind,
+    explicit_design,
+    implied_design,
+    outcome_kind,
+    regression_for,
+    without_negations,
+)
 from ssd.drafts.goals import suggested_goal
 from ssd.drafts.language import Language, language_of
 from ssd.drafts.mentions import Lexicon
-from ssd.drafts.roles import Found, RoleReader, is_grouping
+from ssd.drafts.roles import Found, RoleReader
 from ssd.inputs.models import DatasetProfile
 
 LONGEST_TEXT: Final = 4000
@@ -62,7 +69,11 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
     elif found.instruments:
         design, words, clear = "iv", "instrument", True
     elif implied is not None:
-        design, words, clear = _from_words(implied.design, found, kind, profile), implied.words, implied.design is not None
+        design, words, clear = (
+            _from_words(implied.design, found, kind, profile),
+            implied.words,
+            implied.design is not None,
+        )
     elif found.outcome and (found.treatment or found.controls):
         design, words, clear = _from_words(None, found, kind, profile), None, False
     else:

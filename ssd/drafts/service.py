@@ -125,9 +125,7 @@ class Drafts:
         # The summary of a job counts the characters of the text stored here.
         earlier = await self.stored(job.job_id)
         edits = earlier.edits if earlier else {}
-        shown = await to_thread.run_sync(
-            complete, body, edits, job.requirement, inputs.primary.profile, self._chooser
-        )
+        shown = await to_thread.run_sync(complete, body, edits, job.requirement, inputs.primary.profile, self._chooser)
         body = msgspec.structs.replace(body, draft_text=shown.draft_text)
 
         def unit(connection: sqlite3.Connection) -> StoredDraft | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread, stack_size
 from typing import Final, TextIO
 
 from ssd.engine import NAME, VERSION
@@ -69,16 +70,18 @@ def main(arguments: list[str] | None = None) -> int:
     if len(words) < 2 or words[0] not in ("do", "run"):
         sys.stderr.write(USAGE)
         return 2
-    outcome = _in_large_stack(lambda: run_do_file(words[1], words[2:], batch=batch))
+    stop = Event()
+    outcome = _in_large_stack(lambda: run_do_file(words[1], words[2:], batch=batch, stop=stop), stop)
     return 1 if strict and outcome.rc else 0
 
 
-def _in_large_stack(action: Callable[[], Outcome]) -> Outcome:
-    """Run `action` in a thread whose stack holds deeply nested do-files and expressions."""
-    import threading
+def _in_large_stack(action: Callable[[], Outcome], stop: Event) -> Outcome:
+    """Run `action` in a thread whose stack holds deeply nested do-files and expressions.
 
+    An interrupt sets `stop`, which ends the do-file at its next statement with r(1).
+    """
     sys.setrecursionlimit(_RECURSION)
-    threading.stack_size(_STACK)
+    stack_size(_STACK)
     results: list[Outcome] = []
     failures: list[BaseException] = []
 
@@ -88,9 +91,13 @@ def _in_large_stack(action: Callable[[], Outcome]) -> Outcome:
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
             failures.append(error)
 
-    thread = threading.Thread(target=run, daemon=True)
+    thread = Thread(target=run)
     thread.start()
-    thread.join()
+    while thread.is_alive():
+        try:
+            thread.join()
+        except KeyboardInterrupt:
+            stop.set()
     if failures:
         raise failures[0]
     return results[0]
@@ -102,7 +109,7 @@ def do_file_path(name: str) -> Path:
     return path if path.suffix else path.with_suffix(".do")
 
 
-def run_do_file(name: str, arguments: list[str], *, batch: bool) -> Outcome:
+def run_do_file(name: str, arguments: list[str], *, batch: bool, stop: Event | None = None) -> Outcome:
     """Run a do-file in a new session, log it, and write the status file when one is asked for."""
     path = do_file_path(name)
     with ExitStack() as stack:
@@ -111,6 +118,7 @@ def run_do_file(name: str, arguments: list[str], *, batch: bool) -> Outcome:
             stem = path.stem.split(" ")[0] or "stata"
             stream = stack.enter_context(Path(f"{stem}.log").open("w", encoding="utf-8"))
         session = new_session(Path.cwd(), stream)
+        session.stop = stop
         session.log.line(f"{NAME} {VERSION} (a Stata-language engine; not Stata)")
         session.log.line()
         typed = " ".join(f'"{word}"' if " " in word else word for word in arguments)
@@ -137,10 +145,6 @@ def _run(session: Session, path: Path, arguments: str) -> Outcome:
         return Outcome(error.rc, error.message, session.error_position)
     except ExitSession as leaving:
         return Outcome(leaving.rc, "", None)
-    except KeyboardInterrupt:
-        session.log.error_line("--Break--")
-        session.log.error_line("r(1);")
-        return Outcome(1, "--Break--", session.error_position)
     return Outcome(0, "", None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,12 +60,23 @@ class Session:
     """The folder below which files may be written; the folder the run started in."""
     state: dict[str, Any] = field(default_factory=dict)
     """What single command families keep between their commands, by family name (frames, timers, open files)."""
+    stop: Event | None = None
+    """Set from outside to end the run at its next statement, as Stata's Break does."""
     _interpreter: Interpreter | None = None
 
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
         if self.root is None:
             self.root = self.folder
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Link the data with the estimation results, so that e(sample) follows the observations."""
+        object.__setattr__(self, name, value)
+        if name not in ("data", "e") or not {"data", "e"} <= self.__dict__.keys():
+            return
+        if name == "data" and self.data.kept_sample is not None and self.data.followed is self.e:
+            self.e.sample = self.data.kept_sample.copy()
+        self.data.followed = self.e
 
     # --- evaluation (implemented in lang/ and expr/, bound here) ---
     def evaluate(
@@ -149,6 +161,13 @@ class Session:
             return None
         line = reader.next_line()
         return None if line is None else line.text
+
+    def clear_state(self) -> None:
+        """Forget what command families keep (`clear all`): open files and postfiles, frames, timers, estimates."""
+        for opened in self.state.get("files", {}).values():
+            opened.stream.close()
+        lasting = ("scratch", "temporary_names", "temporary_files", "adopath")
+        self.state = {key: value for key, value in self.state.items() if key in lasting}
 
     # --- files ---
     def path(self, name: str) -> Path:

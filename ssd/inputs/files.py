@@ -57,10 +57,11 @@ def settle(moves: list[tuple[Path, Path]]) -> None:
         raise storage_error(error) from error
 
 
-def sweep(folder: JobFolder, known: Collection[str], *, at_boot: bool) -> list[str]:
+def sweep(folder: JobFolder, known: Collection[str], *, staged_before: float) -> list[str]:
     """Remove files of the inputs that are not in `known` (paths relative to the job's folder).
 
-    Folders of requests under way are left alone, unless `at_boot`, when none can be under way.
+    Private folders last changed before `staged_before` (Unix time) go too: give the start of the server, and those
+    of requests under way stay.
     Returns what was removed. The caller makes sure that no file is being given its place meanwhile.
     """
     removed = []
@@ -71,7 +72,7 @@ def sweep(folder: JobFolder, known: Collection[str], *, at_boot: bool) -> list[s
             if path == folder.prepared:
                 continue
             if path.is_dir():
-                if at_boot and path.name.startswith(_STAGING):
+                if path.name.startswith(_STAGING) and path.stat().st_mtime < staged_before:
                     shutil.rmtree(path)
                     removed.append(folder.rel(path))
             elif folder.rel(path) not in known and not (path.name == _MANIFEST and known):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -38,6 +40,7 @@ class Inputs:
         self._data_dir = settings.data_dir
         self._preparer = Preparer(settings)
         self._limits = UploadLimits(settings.upload_max_mb << 20, settings.min_free_disk_mb << 20)
+        self._started = time.time()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def current(self, job_id: str) -> InputSet | None:
@@ -107,13 +110,9 @@ class Inputs:
         return InputSet(datasets, manifest.fingerprint(datasets))
 
     async def sweep(self, job_id: str) -> list[str]:
-        """Remove files of a job's inputs that nobody knows; for boot, when no request is under way."""
-        folder = self._jobs.folder(job_id)
-        datasets = store.datasets_of(await self._database.all(store.SELECT_OF_JOB, (job_id,)))
-        removed = await to_thread.run_sync(lambda: files.sweep(folder, _paths(datasets), at_boot=True))
-        if datasets:
-            await to_thread.run_sync(_mend_manifest, folder, job_id, datasets)
-        return removed
+        """Remove what a crash left: files nobody knows, folders of requests of an earlier server. Safe at any time."""
+        async with self._turn(job_id):
+            return await self._tidy(self._jobs.folder(job_id), job_id)
 
     async def sweep_all(self) -> int:
         """`sweep` for every job that has a folder of inputs; the number of files and folders removed."""
@@ -187,12 +186,14 @@ class Inputs:
                 await self._tidy(folder, job.job_id)
         self._jobs.announce(job.job_id)
 
-    async def _tidy(self, folder: JobFolder, job_id: str) -> None:
+    async def _tidy(self, folder: JobFolder, job_id: str) -> list[str]:
         """Leave on disk what the store knows: after success and after failure alike."""
         datasets = store.datasets_of(await self._database.all(store.SELECT_OF_JOB, (job_id,)))
-        await to_thread.run_sync(lambda: files.sweep(folder, _paths(datasets), at_boot=False))
+        sweep = partial(files.sweep, folder, _paths(datasets), staged_before=self._started)
+        removed = await to_thread.run_sync(sweep)
         if datasets:
             await to_thread.run_sync(_mend_manifest, folder, job_id, datasets)
+        return removed
 
     @asynccontextmanager
     async def _turn(self, job_id: str) -> AsyncIterator[None]:

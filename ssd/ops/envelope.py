@@ -94,7 +94,7 @@ class Envelope:
         for name, value in scope["headers"]:
             if name in _ADOPTED and _SAFE_ID.fullmatch(value):
                 return value.decode("ascii")
-        return f"{self._boot}-{next(self._numbers)}"
+        return f"{self._boot}{next(self._numbers):08x}"
 
 
 async def _refuse(scope: Scope, request_id: str, send: Send) -> None:

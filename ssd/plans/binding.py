@@ -98,7 +98,9 @@ def _variables(parameter: Parameter, draft: Draft, profile: DatasetProfile, *, g
     """The variables named, else those of the analysis; for a numeric parameter only numbers, never the group."""
     names = draft.variables or used_columns(msgspec.structs.replace(draft, group_var=None))
     if parameter.required and not names:
-        names = [column.stata_name for column in profile.columns] if draft.design in {"descriptive", "correlation"} else []
+        names = (
+            [column.stata_name for column in profile.columns] if draft.design in {"descriptive", "correlation"} else []
+        )
     if draft.variables:
         return [name for name in names if not grouped or name != draft.group_var]
     columns = {column.stata_name: column for column in profile.columns}

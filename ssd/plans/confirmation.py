@@ -27,9 +27,7 @@ class Confirmation(msgspec.Struct, frozen=True):
     """The request in a fixed order, as plan.json and the plan's id keep it."""
 
 
-def read_confirmation(
-    request: FreezeRequest, draft: Draft, profile: DatasetProfile, library: Library
-) -> Confirmation:
+def read_confirmation(request: FreezeRequest, draft: Draft, profile: DatasetProfile, library: Library) -> Confirmation:
     """Check answers and corrections.
 
     Raises INPUT_VALIDATION_FAILED (unknown answers, all of them), CONTRACT_COLUMN_NOT_FOUND, TEMPLATE_NOT_FOUND.
@@ -52,7 +50,11 @@ def read_confirmation(
 def is_blank(request: FreezeRequest) -> bool:
     """Nothing is said, so the plan or draft is taken as it stands."""
     return not (
-        request.answers or request.variable_corrections or request.default_overrides or request.template_id or request.notes
+        request.answers
+        or request.variable_corrections
+        or request.default_overrides
+        or request.template_id
+        or request.notes
     )
 
 

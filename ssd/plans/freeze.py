@@ -171,7 +171,9 @@ def _refuse_unknown_parameters(template: Template, overrides: dict[str, Any]) ->
     unknown = [name for name in overrides if name not in known]
     if unknown:
         errors = tuple(
-            FieldError(f"default_overrides.{name}"[:120], f"{template.id} has no such parameter", ", ".join(sorted(known)))
+            FieldError(
+                f"default_overrides.{name}"[:120], f"{template.id} has no such parameter", ", ".join(sorted(known))
+            )
             for name in unknown
         )
         raise SsdError("INPUT_VALIDATION_FAILED", "Some parameters do not exist.", errors=errors)
@@ -211,7 +213,9 @@ def _refuse_incomplete(
 
 
 def _missing_names(value: Any, profile: DatasetProfile) -> list[str]:
-    names = value if isinstance(value, list) else [value]
+    """Names in the value of a parameter, or in its filters, that the data do not have."""
+    items = value if isinstance(value, list) else [value]
+    names = [item.get("var") if isinstance(item, dict) else item for item in items]
     return [name for name in names if isinstance(name, str) and profile.column(name) is None]
 
 
@@ -234,7 +238,9 @@ def _missing_params(template: Template, problems: list[BindingProblem]) -> list[
         MissingParam(
             problem.param,
             problem.message,
-            problem.candidates if problem.code in _MISSING or kinds.get(problem.param) in VARIABLE_KINDS else problem.candidates[:8],
+            problem.candidates
+            if problem.code in _MISSING or kinds.get(problem.param) in VARIABLE_KINDS
+            else problem.candidates[:8],
         )
         for problem in problems
     ]
@@ -246,7 +252,11 @@ def _next_actions(job_id: str, fields: list[MissingField], params: list[MissingP
     root = f"/v1/jobs/{job_id}"
     if fields:
         names = [item.field for item in fields]
-        answers = {"type": "object", "properties": {item.field: _schema(item.candidates) for item in fields}, "required": names}
+        answers = {
+            "type": "object",
+            "properties": {item.field: _schema(item.candidates) for item in fields},
+            "required": names,
+        }
         actions.append(
             NextAction(
                 "answer_questions", "http", "Answer the open questions and freeze again", "POST", f"{root}/plan/freeze",

@@ -193,9 +193,7 @@ class Plans:
         return plan
 
     async def _made(self, job: Job, draft: StoredDraft, inputs: InputSet, request: FreezeRequest) -> Frozen:
-        return await to_thread.run_sync(
-            self._freezer.freeze, job.job_id, job.requirement, draft, inputs, request
-        )
+        return await to_thread.run_sync(self._freezer.freeze, job.job_id, job.requirement, draft, inputs, request)
 
     async def _stored(self, job_id: str) -> StoredPlan | None:
         row = await self._database.one(store.LATEST, (job_id,))

@@ -9,19 +9,17 @@ import msgspec
 
 from ssd.plans.models import Plan
 
-LATEST: Final = "SELECT body, do_text, evidence FROM plans WHERE job_id = ? ORDER BY revision DESC LIMIT 1"
+LATEST: Final = "SELECT body, do_text FROM plans WHERE job_id = ? ORDER BY revision DESC LIMIT 1"
 LATEST_REVISION: Final = "SELECT coalesce(max(revision), 0) AS revision FROM plans WHERE job_id = ?"
 INSERT: Final = """
-    INSERT INTO plans (job_id, revision, plan_id, body, do_text, evidence, created_at)
-    VALUES (:job_id, :revision, :plan_id, :body, :do_text, :evidence, :created_at)"""
+    INSERT INTO plans (job_id, revision, plan_id, body, do_text, created_at)
+    VALUES (:job_id, :revision, :plan_id, :body, :do_text, :created_at)"""
 EDITABLE_WITH_PLAN: Final = """
     SELECT DISTINCT p.job_id FROM plans AS p JOIN jobs AS j ON j.job_id = p.job_id
     WHERE j.status IN ('created', 'draft_ready') AND j.deleted_at IS NULL"""
 
 _ENCODER: Final = msgspec.json.Encoder()
 _PLAN: Final = msgspec.json.Decoder(Plan)
-_EVIDENCE: Final = msgspec.json.Decoder(dict[str, dict[str, Any]])
-_DO_FILES: Final = msgspec.json.Decoder(dict[str, str])
 
 
 class StoredPlan(msgspec.Struct, frozen=True):
@@ -32,8 +30,19 @@ class StoredPlan(msgspec.Struct, frozen=True):
     evidence: dict[str, dict[str, Any]]
 
 
+class _Texts(msgspec.Struct, frozen=True):
+    """Content of the column do_text: JSON, so that no text can be taken for a delimiter."""
+
+    do_files: dict[str, str]
+    evidence: dict[str, dict[str, Any]]
+
+
+_TEXTS: Final = msgspec.json.Decoder(_Texts)
+
+
 def plan_of(row: sqlite3.Row) -> StoredPlan:
-    return StoredPlan(_PLAN.decode(row["body"]), _DO_FILES.decode(row["do_text"]), _EVIDENCE.decode(row["evidence"]))
+    texts = _TEXTS.decode(row["do_text"])
+    return StoredPlan(_PLAN.decode(row["body"]), texts.do_files, texts.evidence)
 
 
 def load(connection: sqlite3.Connection, job_id: str) -> StoredPlan | None:
@@ -46,7 +55,7 @@ def next_revision(connection: sqlite3.Connection, job_id: str) -> int:
 
 
 def insert(connection: sqlite3.Connection, stored: StoredPlan) -> None:
-    """A new revision. Its do-files are stored as JSON by step, so that no text can be taken for a delimiter."""
+    """A new revision."""
     plan = stored.plan
     connection.execute(
         INSERT,
@@ -55,8 +64,7 @@ def insert(connection: sqlite3.Connection, stored: StoredPlan) -> None:
             "revision": plan.revision,
             "plan_id": plan.plan_id,
             "body": _ENCODER.encode(plan).decode(),
-            "do_text": _ENCODER.encode(stored.do_files).decode(),
-            "evidence": _ENCODER.encode(stored.evidence).decode(),
+            "do_text": _ENCODER.encode(_Texts(stored.do_files, stored.evidence)).decode(),
             "created_at": plan.created_at,
         },
     )

@@ -87,9 +87,11 @@ async def running(
 
     Raises OSError when the program cannot be started.
     """
-    process = await anyio.open_process(
-        limited(command, limits), stdin=-3, cwd=cwd, env={**env, RUN_MARK: mark}, start_new_session=True
-    )
+    # Shielded: cancelled half-way, the child would be started and nobody would own it or its pipes.
+    with anyio.CancelScope(shield=True):
+        process = await anyio.open_process(
+            limited(command, limits), stdin=-3, cwd=cwd, env={**env, RUN_MARK: mark}, start_new_session=True
+        )
     child = Child(process, mark, Captured(limits.output_bytes, bytearray()), Captured(limits.output_bytes, bytearray()))
     # The priority is inherited; the API must answer while every core computes.
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -39,7 +39,9 @@ def expression(condition: Filter) -> Markup:
     if condition.op not in ("eq", "ne") and isinstance(condition.value, str):
         raise UnquotableError(f"{condition.op} compares numbers, not text")
     return Markup("({0} {1} {2} & !missing({0}))").format(
-        name, Markup(_COMPARISONS[condition.op]), _literal(condition.value)  # noqa: S704 - one of six constants
+        name,
+        Markup(_COMPARISONS[condition.op]),
+        _literal(condition.value),  # noqa: S704 - one of six constants
     )
 
 

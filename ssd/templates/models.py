@@ -102,7 +102,6 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     robustness: list[Robustness] = []
     result_columns: list[str] = []
 
-
     def parameter(self, name: str) -> Parameter:
         """Raises KeyError for a name the template does not declare."""
         for parameter in self.parameters:

@@ -112,9 +112,7 @@ def _check_parameter(parameter: Parameter, value: Any, profile: DatasetProfile |
     return [_problem(parameter, "invalid", message, parameter.choices)] if message else []
 
 
-def _problem(
-    parameter: Parameter, code: ProblemCode, message: str, options: list[str] | None = None
-) -> BindingProblem:
+def _problem(parameter: Parameter, code: ProblemCode, message: str, options: list[str] | None = None) -> BindingProblem:
     return BindingProblem(parameter.name, code, message, list(options or []))
 
 

@@ -64,7 +64,7 @@ def number(value: object) -> Markup:
 
 def is_quotable(text: str) -> bool:
     """Whether the text can stand inside plain double quotes."""
-    if any(ord(char) < ord(" ") or char in "\"\x7f\x85\u2028\u2029" or 0xD800 <= ord(char) <= 0xDFFF for char in text):
+    if any(ord(char) < ord(" ") or char in '"\x7f\x85\u2028\u2029' or 0xD800 <= ord(char) <= 0xDFFF for char in text):
         return False
     return _MACRO.search(text) is None and _COMMENT.search(text) is None and not text.endswith(("\\", "$"))
 

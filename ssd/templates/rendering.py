@@ -285,5 +285,3 @@ def context_names() -> frozenset[str]:
     return frozenset(
         {"template", "run", "all_variables", "numeric_variables", "text_columns", "labelled", "step_count"}
     )
-
-

@@ -34,7 +34,6 @@ def test_only_v1_does_business(method: str, path: str, server: LocalServer) -> N
         ("Compare the mean of wage between groups of female with a t test", "test.ttest_two_sample"),
         ("What is the effect of educ on lwage, controlling for exper and tenure?", "regression.ols"),
         ("How does educ change the probability of married? Use a logit model.", "limited.logit"),
-        ("How many dependents: a Poisson model of numdep on educ and exper", "count.poisson_nbreg"),
         ("分组描述：按女性 female 分组的工资 wage 描述统计", "descriptive.by_group"),
     ],
 )

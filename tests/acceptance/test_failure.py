@@ -18,9 +18,9 @@ STANDIN = Path(__file__).parents[1] / "standins" / "standin"
 def test_a_failed_run_names_code_command_line_and_message_and_a_corrected_one_succeeds(
     begin: Begin, tmp_path: Path
 ) -> None:
-    # One single cluster: the standard errors the plan asks for cannot be computed.
+    # Only one cluster is left once incomplete rows are dropped: what the plan asks for cannot be computed.
     path = tmp_path / "wages.csv"
-    rows = [f"{i % 7 + 0.5 * (i % 3)},{i % 5},{i % 11},one" for i in range(60)]
+    rows = [f"{i % 7 + 0.5 * (i % 3)},{i % 5},{i % 11},one" for i in range(60)] + [",3,4,two", ",4,4,two"]
     path.write_text("wage,educ,exper,state\n" + "\n".join(rows) + "\n", "utf-8")
     journey = begin("What is the effect of educ on wage, controlling for exper, clustered by state?")
     journey.upload(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,24 @@ def test_missing_do_file_is_601(tmp_path: Path) -> None:
     assert "r(601);" in result.stdout
 
 
+def test_an_interrupt_ends_the_run_with_a_break(tmp_path: Path) -> None:
+    (tmp_path / "run.do").write_text('display "started"\nwhile 1 {\n  local x 1\n}\n')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ssd.engine", "do", "run.do"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("  4. }") or line == "started\n":
+            break
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert "--Break--\nr(1);" in rest
+
+
 def test_check_lists_what_is_unknown_by_line(tmp_path: Path) -> None:
     (tmp_path / "x.do").write_text("display 1\nif 1 {\n  nosuch 2\n}\nprogram own\n  other\nend\nown\n")
     result = engine(tmp_path, "check", "x.do")
@@ -70,7 +89,10 @@ def test_check_lists_what_is_unknown_by_line(tmp_path: Path) -> None:
 
 
 def test_commands_of_names_every_command() -> None:
-    text = "qui di 1\ncap noi loc x 2\nforeach v in a {\n  gl g `v'\n}\nif 1 di 2\ninput a\n1\nend\nprogram p\n  shell ls\nend\n"
+    text = (
+        "qui di 1\ncap noi loc x 2\nforeach v in a {\n  gl g `v'\n}\nif 1 di 2\ninput a\n1\nend\n"
+        "program p\n  shell ls\nend\n"
+    )
     found = [(line, name) for line, name, _ in commands_of(text)]
     assert found[:4] == [(1, "display"), (2, "local"), (3, "foreach"), (4, "global")]
     assert (6, "display") in found and (6, "if") in found

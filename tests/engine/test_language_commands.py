@@ -73,11 +73,11 @@ def test_assert_counts_contradictions(run: Run) -> None:
 
 def test_text_file_round_trip(run: Run) -> None:
     _, log = run(
-        'file open h using o.txt, write replace text\nfile write h "a {b}" _tab %4.1f (2.25) _n "second" _n\nfile close h\n'
-        "file open h using o.txt, read text\nfile read h line\nwhile r(eof) == 0 {\ndisplay `\"`line'\"'\nfile read h line\n}\n"
-        "file close h\n"
+        'file open h using o.txt, write replace text\nfile write h "a {b}" %4.1f (2.25) _n "second" _n\nfile close h\n'
+        "file open h using o.txt, read text\nfile read h line\nwhile r(eof) == 0 {\n"
+        "display `\"`line'\"'\nfile read h line\n}\nfile close h\n"
     )
-    assert [line for line in shown(log) if line[3:5] != ". "] == ["a ", "second"] or "second" in shown(log)
+    assert [line for line in shown(log) if line[3:5] != ". "] == ["a {b} 2.2", "second"], log
 
 
 def test_file_write_is_literal(run: Run, tmp_path: Path) -> None:
@@ -108,7 +108,8 @@ def test_log_copy_has_what_was_printed(run: Run, tmp_path: Path) -> None:
 
 def test_postfile_makes_a_dataset(run: Run) -> None:
     session, log = run(
-        'tempfile f\npostfile h x str4 s using `f\'\npost h (1) ("a")\npost h (2.5) ("bcdefg")\npostclose h\nuse `f\', clear\n'
+        'tempfile f\npostfile h x str4 s using `f\'\npost h (1) ("a")\npost h (2.5) ("bcdefg")\n'
+        "postclose h\nuse `f', clear\n"
     )
     assert session.state["rc"] == 0, log
     assert session.data.numeric("x").tolist() == [1, 2.5]
@@ -144,3 +145,32 @@ def test_state_of_the_stream_can_be_restored(run: Run) -> None:
     _, log = run("set seed 5\nlocal s = c(rngstate)\ndisplay runiform()\nset rngstate `s'\ndisplay runiform()\n")
     first, second = shown(log)[-2:]
     assert first == second == ".6730649"
+
+
+def test_frames_hold_separate_data(run: Run) -> None:
+    session, log = run(
+        "set obs 3\ngenerate x = _n\nframe create other\nframe other: set obs 5\nframe put x if x > 1, into(part)\n"
+        'frame change part\ndisplay "n=" _N\nframe other {\ndisplay "m=" _N\n}\ndisplay "k=" _N\n'
+    )
+    assert session.state["rc"] == 0, log
+    assert [line for line in shown(log) if line[1:2] == "="] == ["n=2", "m=5", "k=2"], log
+    assert "already exists" in run("frame create a\nframe create a\n")[1]
+
+
+def test_by_functions_in_a_byable_program(run: Run) -> None:
+    _, log = run(
+        "set obs 4\ngenerate g = ceil(_n/2)\nprogram p, byable(recall)\nsyntax [varlist] [if]\nmarksample use\n"
+        "quietly count if `use'\n"
+        'display "group " _byindex() " of " _by() " n " r(N) " last " _bylastcall()\nend\nbysort g: p g\n'
+    )
+    lines = [line for line in shown(log) if line.startswith("group")]
+    assert lines == ["group 1 of 1 n 2 last 0", "group 2 of 1 n 2 last 1"], log
+
+
+def test_clear_all_closes_files_and_forgets_programs(run: Run) -> None:
+    session, log = run(
+        "file open h using o.txt, write\nprogram p\nend\nscalar s = 1\nclear all\ncapture p\ndisplay _rc\n"
+    )
+    assert session.state["rc"] == 0, log
+    assert shown(log)[-1] == "199"
+    assert not session.state.get("files")

@@ -55,7 +55,7 @@ forvalues i = 2/`count' {
         quietly correlate `first' `second'
         local n = r(N)
         local rho = r(rho)
-        local p_value = 2 * ttail(`n' - 2, abs(`rho') * sqrt((`n' - 2) / (1 - `rho'^2)))
+        local p_value = 2 * ttail(`n' - 2, abs(`rho') * sqrt((`n' - 2) / (1 - (`rho')^2)))
         ssd_pair pearson `first' `second' `n' `rho' `p_value'
         quietly spearman `first' `second'
         local n = r(N)

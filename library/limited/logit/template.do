@@ -53,7 +53,7 @@ foreach item in N df_m chi2 p r2_p ll ll_0 {
     ssd_glance main `item' e(`item')
 }
 
-ssd_step classification "Classify the observations and draw the ROC curve"
+ssd_step classification "Classify the observations"
 predict double ssd_probability if e(sample), pr
 generate byte ssd_predicted = ssd_probability >= [[ cutoff ]] if !missing(ssd_probability)
 file open ssd_class using "classification.csv", write text replace
@@ -70,13 +70,33 @@ ssd_glance classification cutoff [[ cutoff ]]
 ssd_glance classification correct_percent 100*(`n11'+`n00')/e(N)
 ssd_glance classification sensitivity_percent 100*`n11'/(`n11'+`n01')
 ssd_glance classification specificity_percent 100*`n00'/(`n00'+`n10')
-lroc
-ssd_glance classification roc_area r(area)
-graph export "roc.svg", replace
 
 ssd_step margins "Average marginal effects"
 margins, dydx(*)
 ssd_tidy margins
+
+* The area under the curve is the share of pairs of one success and one failure that are ranked rightly.
+ssd_step roc "Draw the ROC curve"
+keep if e(sample)
+egen double ssd_rank = rank(ssd_probability)
+quietly summarize ssd_rank if [[ outcome ]] == 1
+local ones = r(N)
+local zeros = _N - `ones'
+ssd_glance classification roc_area (r(sum)-`ones'*(`ones'+1)/2)/(`ones'*`zeros')
 [[ close_results() ]]
+generate double ssd_order = -ssd_probability
+sort ssd_order
+generate double ssd_sensitivity = sum([[ outcome ]] == 1) / `ones'
+generate double ssd_false_positives = sum([[ outcome ]] == 0) / `zeros'
+* Tied probabilities are one point of the curve, and it begins at the origin.
+by ssd_order: keep if _n == _N
+local rows = _N + 1
+set obs `rows'
+replace ssd_sensitivity = 0 in `rows'
+replace ssd_false_positives = 0 in `rows'
+sort ssd_false_positives ssd_sensitivity
+twoway (line ssd_sensitivity ssd_false_positives) (line ssd_false_positives ssd_false_positives), ///
+    xlabel(0(0.25)1) ylabel(0(0.25)1) xtitle("1 - specificity") ytitle("Sensitivity") legend(off)
+graph export "roc.svg", replace
 [[ coefficient_figure("margins") ]]
 [[ epilogue() ]]

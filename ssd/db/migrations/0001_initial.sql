@@ -91,8 +91,7 @@ CREATE TABLE plans (
     revision    INTEGER NOT NULL,
     plan_id     TEXT NOT NULL,
     body        TEXT NOT NULL,              -- JSON, plan.json
-    do_text     TEXT NOT NULL,              -- JSON: do-file by step_id
-    evidence    TEXT NOT NULL,              -- JSON: content of the selection's evidence files by rel_path
+    do_text     TEXT NOT NULL,              -- JSON: do-files by step_id and evidence files, see plans.store
     created_at  TEXT NOT NULL,
     PRIMARY KEY (job_id, revision)
 ) STRICT;

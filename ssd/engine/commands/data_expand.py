@@ -29,21 +29,20 @@ def expand(session: Session, line: Line) -> None:
     low = int(np.count_nonzero(mask & (counts <= 0)))
     copies = np.where(mask, np.maximum(counts, 1.0), 1.0).astype(np.intp)
     if missing:
-        session.log.line(
-            f"({counted(missing, 'missing count')} ignored; {'observation' if missing == 1 else 'observations'} not deleted)"
-        )  # noqa: E501
+        session.log.line(f"({counted(missing, 'missing count')} ignored; {_kept(missing)})")
     if low:
-        session.log.line(
-            f"({counted(low, 'zero or negative count')} ignored; {'observation' if low == 1 else 'observations'} not deleted)"
-        )  # noqa: E501
+        session.log.line(f"({counted(low, 'zero or negative count')} ignored; {_kept(low)})")
     n = data.n_obs
     extra = np.repeat(np.arange(n, dtype=np.intp), copies - 1)
     data.take(np.concatenate([np.arange(n, dtype=np.intp), extra]))
-    session.e.sample = None
     session.log.line(f"({counted(extra.size, 'observation')} created)")
     new = line.text_option("generate")
     if new:
         data.add(new, np.concatenate([np.zeros(n), np.ones(extra.size)]), "byte")
+
+
+def _kept(count: int) -> str:
+    return "observation not deleted" if count == 1 else "observations not deleted"
 
 
 @command("fillin", "varlist(min=1)")
@@ -78,7 +77,6 @@ def fill_combinations(session: Session, names: list[str]) -> int:
     for name, first, level in zip(names, firsts, absent, strict=True):
         values = data.variables[name].values
         values[before:] = values[first[level]]
-    session.e.sample = None
     return int(absent[0].size)
 
 

@@ -148,8 +148,11 @@ def clear(session: Session, line: Line) -> None:
             results.scalars.clear()
             results.macros.clear()
             results.matrices.clear()
+            results.hidden.clear()
+            results.sample = None
     if what in ("all", "*"):
         session.scalars.clear()
+        session.clear_state()
     if what in ("all", "*", "programs"):
         session.programs.clear()
 

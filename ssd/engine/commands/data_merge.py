@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ssd.engine.commands.data_files import load_dta
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.columns import empty_column, joined_types, key_codes, report_label_clashes
 from ssd.engine.data.dataset import Dataset, Variable
-from ssd.engine.data.order import IndexArray
+from ssd.engine.data.order import IndexArray, code_order
 from ssd.engine.data.storage import narrow, stored_missing, widen
 from ssd.engine.errors import StataError, invalid_syntax, type_mismatch
 from ssd.engine.lang.quoting import strip_quotes
@@ -112,7 +112,7 @@ def _paired(master: Dataset, using: Dataset, keys: list[str], kind: str) -> Pair
         mates = np.concatenate([np.flatnonzero(matched), np.full(int(alone.sum()), -1, dtype=np.intp)])
         order = np.argsort(rows, kind="stable")
         rows, mates = rows[order], mates[order]
-    order = np.argsort(left[rows], kind="stable")
+    order = code_order(left[rows], n_keys)
     rows, mates = rows[order], mates[order]
     used = np.zeros(right.size, dtype=np.bool_)
     used[mates[mates >= 0]] = True
@@ -205,6 +205,8 @@ def _merged(
 
 def gathered(column: Variable, rows: IndexArray) -> Variable:
     """The column at `rows`, missing where a row is -1."""
+    if rows.size == 0 or rows.min() >= 0:
+        return replace(column, values=column.values[rows], chars=dict(column.chars))
     new = empty_column(column, rows.size)
     present = rows >= 0
     new.values[present] = column.values[rows[present]]
@@ -221,6 +223,8 @@ def retyped(column: Variable, kind: str) -> Variable:
 def fill(
     column: Variable, other: Variable, rows: IndexArray, where: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 ) -> None:
+    if not where.any():
+        return
     picked = other.values[rows[where]]
     if column.is_string:
         column.values[where] = picked
@@ -289,13 +293,13 @@ def _report(session: Session, codes: IndexArray, result_name: str | None, *, upd
     log = session.log
 
     def row(text: str, count: int, note: str = "") -> None:
-        log.line(f"    {text:<23}{count:>17,}{'  ' + note if note and result_name else ''}")
+        log.line(f"    {text:<23}{count:>18,}{'  ' + note if note and result_name else ''}")
 
     def notes(code: int) -> str:
         return f"({result_name}=={code})"
 
     log.line()
-    log.line(f"    {'Result':<23}{'Number of obs':>17}")
+    log.line(f"    {'Result':<23}{'Number of obs':>18}")
     log.line("    " + "-" * 41)
     row("Not matched", unmatched)
     if unmatched:

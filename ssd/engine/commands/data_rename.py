@@ -102,28 +102,13 @@ def _check(session: Session, pairs: dict[str, str]) -> None:
         head = f"{len(invalid)} new variable name{'s' if len(invalid) > 1 else ''} invalid"
         lines = [head]
         for old, new in invalid:
-            article = "an invalid Stata variable name."
-            text = f"You attempted to rename {old} to {new}.  That is {article}"
-            lines += _indented(text)
+            lines += [f"    You attempted to rename {old} to {new}.  That is an", "    invalid Stata variable name."]
         raise StataError(198, "\n".join(lines))
     taken = [(old, new) for old, new in pairs.items() if new in session.data.variables and new not in pairs]
     if taken:
         lines = [f"{len(taken)} new variable name{'s' if len(taken) > 1 else ''} already defined"]
         for old, new in taken:
-            lines += _indented(f"You attempted to rename {old} to {new}.  That variable already exists.")
+            lines += [f"    You attempted to rename {old} to {new}.  That variable", "    already exists."]
         raise StataError(110, "\n".join(lines))
     if len(set(pairs.values())) != len(pairs):
         raise StataError(198, "duplicate new variable names specified")
-
-
-def _indented(text: str, width: int = 80) -> list[str]:
-    """Wrapped with a margin of four; sentence spacing kept."""
-    lines, current = [], "   "
-    for word in re.findall(r"\s*\S+", text):
-        piece = word if current.strip() else " " + word.strip()
-        if len(current) + len(piece) > width and current.strip():
-            lines.append(current)
-            current, piece = "   ", " " + word.strip()
-        current += piece
-    lines.append(current)
-    return lines

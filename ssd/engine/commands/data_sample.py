@@ -44,7 +44,6 @@ def sample(session: Session, line: Line) -> None:
     kept[rows[order[position < wanted[ids[order]]]]] = True
     gone = int(kept.size - np.count_nonzero(kept))
     data.keep_observations(kept)
-    session.e.sample = None
     session.log.line(f"({counted(gone, 'observation')} deleted)")
 
 
@@ -82,7 +81,6 @@ def bsample(session: Session, line: Line) -> None:
     counts = sizes[picked]
     step = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
     data.take(rows[order[np.repeat(starts[picked], counts) + step]])
-    session.e.sample = None
     new = line.text_option("idcluster")
     if new:
         data.add(new, np.repeat(np.arange(1.0, picked.size + 1), counts), "long")

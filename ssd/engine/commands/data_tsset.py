@@ -230,4 +230,3 @@ def tsfill(session: Session, line: Line) -> None:
     names = [settings.panel, settings.time] if settings.panel else [settings.time]
     data.take(stable_order(data.keys(names)))
     data.sorted_by = names
-    session.e.sample = None

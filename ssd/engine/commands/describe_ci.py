@@ -27,9 +27,7 @@ def ci(session: Session, line: Line) -> None:
     """Confidence intervals for means, proportions and variances."""
     words = line.anything.split()
     kinds = {"means": 4, "proportions": 4, "variances": 3}
-    kind = next(
-        (k for k, least in kinds.items() if words and len(words[0]) >= least and k.startswith(words[0])), ""
-    )
+    kind = next((k for k, least in kinds.items() if words and len(words[0]) >= least and k.startswith(words[0])), "")
     if not kind:
         raise invalid_syntax("ci subcommand must be means, proportions, or variances")
     for refused in ("poisson", "total", "bonett"):
@@ -153,9 +151,7 @@ def _variances(session: Session, line: Line, names: list[str]) -> None:
     as_sd = line.flag("sd")
     session.log.line()
     title = "Std. dev." if as_sd else "Variance"
-    session.log.line(
-        f"    Variable |        Obs{right(title, 12)}{right(f'[{level:g}% conf. interval]', 27)}"
-    )
+    session.log.line(f"    Variable |        Obs{right(title, 12)}{right(f'[{level:g}% conf. interval]', 27)}")
     session.log.line(rule(13, 51))
     result = ResultSet()
     for name in names:
@@ -165,12 +161,7 @@ def _variances(session: Session, line: Line, names: list[str]) -> None:
         value = m.variance
         if as_sd:
             value, low, high = (float(np.sqrt(v)) for v in (value, low, high))
-        cells = (
-            right(count(m.n), 11)
-            + right(number(value), 12)
-            + right(number(low), 16)
-            + right(number(high), 12)
-        )
+        cells = right(count(m.n), 11) + right(number(value), 12) + right(number(low), 16) + right(number(high), 12)
         session.log.line(f"{right(abbreviate(name, 12), 12)} |{cells}")
         key = "sd" if as_sd else "Var"
         result = ResultSet(scalars={"N": m.n, key: value, "lb": low, "ub": high, "level": level})

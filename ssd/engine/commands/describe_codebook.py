@@ -40,9 +40,7 @@ def codebook(session: Session, line: Line) -> None:
         if session.data.variables[name].is_string:
             _string_entry(session, name, session.data.strings(name)[mask].astype(str))
         else:
-            _numeric_entry(
-                session, name, session.data.numeric(name)[mask], int(limit) if isinstance(limit, int) else 9
-            )
+            _numeric_entry(session, name, session.data.numeric(name)[mask], int(limit) if isinstance(limit, int) else 9)
     session.r = ResultSet()
 
 
@@ -93,9 +91,7 @@ def _numeric_entry(session: Session, name: str, x: FloatArray, limit: int) -> No
     )
     if dates and unique.size:
         shown = f"[{number(low, variable.format)},{number(high, variable.format)}]"
-        _entry(
-            session, "Or equivalently", shown, "Units", "days" if variable.format.startswith("%td") else ""
-        )
+        _entry(session, "Or equivalently", shown, "Units", "days" if variable.format.startswith("%td") else "")
     _entry(session, "Unique values", count(unique.size), "Missing .", f"{count(system)}/{count(x.size)}")
     if missing.sum() > system:
         others = [c for c in codes if c != "."]
@@ -151,9 +147,7 @@ def _tabulation(
     missing_codes, missing_counts = np.unique(missing, return_counts=True)
     rows = list(zip(unique, frequency, strict=True)) + list(zip(missing_codes, missing_counts, strict=True))
     for value, times in rows:
-        shown = (
-            number(float(value)) if not bool(is_missing(np.array([value]))[0]) else missing_name(float(value))
-        )
+        shown = number(float(value)) if not bool(is_missing(np.array([value]))[0]) else missing_name(float(value))
         if labelled:
             text = value_text(session, name, float(value))
             label = text if text != shown else ""
@@ -179,9 +173,7 @@ def _string_entry(session: Session, name: str, texts: np.ndarray) -> None:
         return
     if unique.size <= 9:
         session.log.line(f"{right('Tabulation', 22)}: Freq.  Value")
-        rows = ([('""', empty)] if empty else []) + [
-            (f'"{t}"', int(f)) for t, f in zip(unique, frequency, strict=True)
-        ]
+        rows = ([('""', empty)] if empty else []) + [(f'"{t}"', int(f)) for t, f in zip(unique, frequency, strict=True)]
         for text, times in rows:
             session.log.line(" " * 22 + right(count(times), 7) + "  " + text)
     else:
@@ -254,15 +246,9 @@ def _inspect_one(session: Session, name: str, x: FloatArray) -> ResultSet:
     kept = x[~missing]
     integer = kept == np.round(kept)
     rows = [("Negative", kept < 0), ("Zero", kept == 0), ("Positive", kept > 0)]
-    bars = (
-        np.histogram(kept, bins=5)[0]
-        if kept.size and kept.min() < kept.max()
-        else np.array([0, 0, kept.size, 0, 0])
-    )
+    bars = np.histogram(kept, bins=5)[0] if kept.size and kept.min() < kept.max() else np.array([0, 0, kept.size, 0, 0])
     heights = np.ceil(bars / max(1, bars.max()) * 5).astype(int)
-    picture = [
-        "|  " + "   ".join("#" if height >= level else " " for height in heights) for level in (5, 4, 3, 2, 1)
-    ]
+    picture = ["|  " + "   ".join("#" if height >= level else " " for height in heights) for level in (5, 4, 3, 2, 1)]
     label = session.data.variables[name].label
     log.line()
     log.line(f"{name}:  {clip(label, 40):<44}Number of observations")

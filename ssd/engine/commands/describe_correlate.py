@@ -40,9 +40,7 @@ def correlate(session: Session, line: Line) -> None:
         raise no_observations()
     columns = numeric_columns(session, names, chosen.mask)
     covariance = (
-        covariance_matrix(columns, chosen.weights, chosen.kind)
-        if chosen.n > 1
-        else np.full((len(names),) * 2, MISSING)
+        covariance_matrix(columns, chosen.weights, chosen.kind) if chosen.n > 1 else np.full((len(names),) * 2, MISSING)
     )
     shown = covariance if line.flag("covariance") else correlation_matrix(covariance)
     log = session.log
@@ -53,12 +51,9 @@ def correlate(session: Session, line: Line) -> None:
         _means(session, names, columns, chosen)
     else:
         log.line()
-    cell = (
-        (lambda v: number(v, "%8.0g"))
-        if line.flag("covariance")
-        else (lambda v: f"{v:.4f}" if v < MISSING else ".")
-    )
-    _triangle(session, names, [[[cell(float(shown[i, j]))] for j in range(i + 1)] for i in range(len(names))])
+    fmt = "%8.0g" if line.flag("covariance") else "%8.4f"
+    cells = [[[number(float(shown[i, j]), fmt)] for j in range(i + 1)] for i in range(len(names))]
+    _triangle(session, names, cells)
     log.line()
     scalars = {"N": chosen.n}
     if len(names) > 1:
@@ -96,9 +91,7 @@ def _triangle(session: Session, names: list[str], cells: list[list[list[str]]], 
             shown = [cells[i][j] for j in panel if j <= i]
             for depth in range(len(shown[0])):
                 first = right(abbreviate(names[i], 12), 12) if depth == 0 else " " * 12
-                session.log.line(
-                    f"{first} |" + "".join(right(c[depth], 9) + tail for c in shown).rstrip(" ") + tail
-                )
+                session.log.line(f"{first} |" + "".join(right(c[depth], 9) + tail for c in shown).rstrip(" ") + tail)
 
 
 @command(
@@ -158,9 +151,7 @@ def _adjusted(p: float, k: int, method: str) -> float:
     return min(1.0, pairs * p) if method == "bonferroni" else min(1.0, 1 - (1 - p) ** pairs)
 
 
-def _pair_cell(
-    line: Line, rho: float, n: float, p: float, *, diagonal: bool, star: float, limit: float
-) -> list[str]:
+def _pair_cell(line: Line, rho: float, n: float, p: float, *, diagonal: bool, star: float, limit: float) -> list[str]:
     hidden = not diagonal and p < MISSING and p > limit
     mark = "*" if not diagonal and p <= star else " "
     lines = [(f"{rho:.4f}" if rho < MISSING else ".") + mark if not hidden else " "]
@@ -185,9 +176,7 @@ def _pairwise_triangle(session: Session, names: list[str], cells: list[list[list
             shown = [cells[i][j] for j in panel if j <= i]
             for depth in range(len(shown[0])):
                 first = right(abbreviate(names[i], 12), 12) if depth == 0 else " " * 12
-                body = "".join(
-                    right(c[depth] or " ", 10)[(0 if at == 0 else 1) :] for at, c in enumerate(shown)
-                )
+                body = "".join(right(c[depth] or " ", 10)[(0 if at == 0 else 1) :] for at, c in enumerate(shown))
                 session.log.line(f"{first} |{body}")
             if stacked:
                 session.log.line(" " * 13 + "|")
@@ -236,9 +225,7 @@ def pcorr(session: Session, line: Line) -> None:
     )
 
 
-def _weighted_partial(
-    columns: FloatArray, weights: FloatArray, n: float
-) -> tuple[FloatArray, FloatArray, int]:
+def _weighted_partial(columns: FloatArray, weights: FloatArray, n: float) -> tuple[FloatArray, FloatArray, int]:
     """Reduces the weighted problem to an unweighted one of the same cross products when weights are trivial."""
     if np.all(weights == 1.0):
         return partial_correlations(columns)

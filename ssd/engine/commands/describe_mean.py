@@ -62,9 +62,7 @@ def total(session: Session, line: Line) -> None:
     _estimate(session, line, "total")
 
 
-@command(
-    "ratio", f"anything [if] [in] [fweight iweight pweight] [, {OPTIONS}]", stored=STORED, refused=REFUSED
-)
+@command("ratio", f"anything [if] [in] [fweight iweight pweight] [, {OPTIONS}]", stored=STORED, refused=REFUSED)
 def ratio(session: Session, line: Line) -> None:
     """Estimate ratios, each written (name: y/x), (y/x) or y/x."""
     _estimate(session, line, "ratio")
@@ -87,7 +85,7 @@ def proportion(session: Session, line: Line) -> None:
 def _estimate(session: Session, line: Line, kind: str) -> None:
     cluster = _cluster(line)
     over = line.options.get("over")
-    over_names = list(over) if isinstance(over, list) else []
+    over_names = [str(n) for n in over] if isinstance(over, list) else []
     if len(over_names) > 1:
         raise unsupported("over() with more than one variable")
     pairs = _ratio_pairs(session, line.anything) if kind == "ratio" else []
@@ -97,9 +95,7 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
     chosen = _narrow(session, chosen, [*over_names, *([cluster] if cluster else [])])
     if not chosen.mask.any():
         raise no_observations()
-    groups = (
-        categories(session, over_names[0], chosen.mask, nolabel=line.flag("nolabel")) if over_names else None
-    )
+    groups = categories(session, over_names[0], chosen.mask, nolabel=line.flag("nolabel")) if over_names else None
     masks = (
         [np.ones(int(chosen.mask.sum()))]
         if groups is None
@@ -134,7 +130,8 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
 
     show()
     _post(session, line, kind, rows, found, limits, df, chosen, n_clusters, over_names, cluster)
-    table = CoefficientTable([row.name for row in rows], found.b, found.V, "", df, level, coefficient_heading=kind.capitalize())
+    names = [row.name for row in rows]
+    table = CoefficientTable(names, found.b, found.V, "", df, level, coefficient_heading=kind.capitalize())
     session.e.hidden["estimation"] = Estimation({}, table, show)
 
 
@@ -203,11 +200,7 @@ def _columns(
 
 def _level_name(levels: Categories, code: int) -> str:
     value = levels.values[code]
-    return (
-        str(int(value))
-        if isinstance(value, float) and value == round(value) and value < MISSING
-        else str(code + 1)
-    )
+    return str(int(value)) if isinstance(value, float) and value == round(value) and value < MISSING else str(code + 1)
 
 
 def _rows(plain: list[_Row], groups: Categories | None) -> list[_Row]:
@@ -224,9 +217,7 @@ def _rows(plain: list[_Row], groups: Categories | None) -> list[_Row]:
     return rows
 
 
-def _limits(
-    kind: str, line: Line, found: Estimates, df: float, level: float
-) -> tuple[FloatArray, FloatArray]:
+def _limits(kind: str, line: Line, found: Estimates, df: float, level: float) -> tuple[FloatArray, FloatArray]:
     se = np.sqrt(np.diag(found.V))
     critical = t_critical(df, level)
     citype = (line.text_option("citype") or "logit").strip() if kind == "proportion" else ""
@@ -258,9 +249,7 @@ def _print(
 ) -> None:
     log = session.log
     blocks = list(dict.fromkeys(row.block for row in rows))
-    widest = max(
-        [*(display_width(b) for b in blocks), *(display_width(r.label) + (1 if r.block else 0) for r in rows)]
-    )
+    widest = max([*(display_width(b) for b in blocks), *(display_width(r.label) + (1 if r.block else 0) for r in rows)])
     width = min(28, max(12, widest))
     log.line()
     for name, top, bottom in pairs:
@@ -289,9 +278,7 @@ def _print(
             label = clip(row.label, width - 1) + " " if block else abbreviate(row.label, width)
             cells = right(number(float(found.b[position])), 11) + right(number(float(se[position])), 11)
             if se[position] > 0:
-                cells += right(number(float(limits[0][position])), 14) + right(
-                    number(float(limits[1][position])), 12
-                )
+                cells += right(number(float(limits[0][position])), 14) + right(number(float(limits[1][position])), 12)
             else:
                 cells = right(number(float(found.b[position])), 11) + right("0", 11)
                 cells += right(".", 14) + right(".", 12)

@@ -22,9 +22,7 @@ from ssd.engine.session import Session
 def misstable(session: Session, line: Line) -> None:
     """Report counts or patterns of missing values."""
     words = line.anything.split()
-    kind = next(
-        (k for k in ("summarize", "patterns") if words and len(words[0]) >= 3 and k.startswith(words[0])), ""
-    )
+    kind = next((k for k in ("summarize", "patterns") if words and len(words[0]) >= 3 and k.startswith(words[0])), "")
     if words and words[0] == "sum":
         kind = "summarize"
     if not kind:
@@ -81,9 +79,7 @@ def _patterns(session: Session, line: Line, names: list[str], mask: np.ndarray) 
         log.line("(no missing values)")
         session.r = ResultSet(scalars={"N_complete": float(n), "N_incomplete": 0.0, "K": 0.0})
         return
-    ordered = (
-        list(columns) if line.flag("asis") else sorted(columns, key=lambda name: int(columns[name].sum()))
-    )
+    ordered = list(columns) if line.flag("asis") else sorted(columns, key=lambda name: int(columns[name].sum()))
     grid = np.column_stack([~columns[name] for name in ordered]).astype(np.int8)
     patterns, frequency = np.unique(grid, axis=0, return_counts=True)
     complete = int(frequency[patterns.all(axis=1)].sum())

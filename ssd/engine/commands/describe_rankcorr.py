@@ -79,7 +79,7 @@ def _rank_correlations(session: Session, line: Line, kind: str) -> None:
     keys = ["tau_a", "tau_b", "score", "se_score", "p"] if kind == "ktau" else ["rho", "p"]
     last = pairs[1, 0]
     matrices = {}
-    for key in keys + ["n"]:
+    for key in [*keys, "n"]:
         square = np.array([[pairs[max(i, j), min(i, j)][key] for j in range(k)] for i in range(k)])
         if key == "p":
             np.fill_diagonal(square, MISSING)
@@ -167,13 +167,7 @@ def _report_matrix(
                 hidden = i != j and isinstance(limit, float) and limit >= 0 and pair["p"] > limit
                 mark = "*" if i != j and isinstance(star, float) and pair["p"] <= star and depth == 0 else " "
                 value = pair[keys[statistic]]
-                text = (
-                    count(value)
-                    if statistic in ("obs", "score")
-                    else f"{value:.4f}"
-                    if value < MISSING
-                    else "."
-                )
+                text = count(value) if statistic in ("obs", "score") else f"{value:.4f}" if value < MISSING else "."
                 if hidden or (statistic == "p" and i == j):
                     text = ""
                 body += right(text, 9 if j == 0 else 8) + mark

@@ -35,13 +35,11 @@ class Selection:
         if self.weights is None:
             return np.ones(size)
         if self.kind in ("aweight", "pweight"):
-            return self.weights * (size / self.weights.sum())
+            return np.asarray(self.weights * (size / self.weights.sum()), dtype=np.float64)
         return self.weights
 
 
-def select(
-    session: Session, line: Line, complete: list[str] | None = None, *, missing: bool = False
-) -> Selection:
+def select(session: Session, line: Line, complete: list[str] | None = None, *, missing: bool = False) -> Selection:
     """`if`, `in`, by-group and positive weights; also complete in the named variables unless `missing`."""
     mask = line.sample(session)
     weights = line.weights(session)
@@ -134,11 +132,7 @@ def heading(session: Session, name: str) -> str:
 def confidence_level(session: Session, line: Line) -> float:
     """The level() option (declared as cilevel), or `set level`."""
     given = line.options.get("level")
-    return (
-        float(given)
-        if isinstance(given, (int, float)) and given
-        else float(session.settings.get("level", "95"))
-    )
+    return float(given) if isinstance(given, (int, float)) and given else float(session.settings.get("level", "95"))
 
 
 def numeric_varlist(session: Session, line: Line) -> list[str]:

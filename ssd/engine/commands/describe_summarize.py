@@ -139,9 +139,7 @@ def _detail(
         95: ("Skewness", number(skewness)),
         99: ("Kurtosis", number(kurtosis)),
     }
-    extremes = dict(zip((1, 5, 10, 25), smallest, strict=True)) | dict(
-        zip((75, 90, 95, 99), largest, strict=True)
-    )
+    extremes = dict(zip((1, 5, 10, 25), smallest, strict=True)) | dict(zip((75, 90, 95, 99), largest, strict=True))
     log.line("      Percentiles      Smallest")
     for percent in (1, 5, 10, 25, 0, 50, -1, 75, 90, 95, 99):
         if percent == 0:

@@ -148,9 +148,7 @@ def _stub(session: Session, rows: Categories) -> tuple[int, list[str]]:
     return width, wrap_stub(heading(session, rows.name), max(9, width))
 
 
-def _classic_one(
-    session: Session, line: Line, rows: Categories, cells: list[_Cell], chosen: Selection
-) -> None:
+def _classic_one(session: Session, line: Line, rows: Categories, cells: list[_Cell], chosen: Selection) -> None:
     log = session.log
     width, stub = _stub(session, rows)
     width = max(width, *(display_width(text) for text in stub)) + 1
@@ -160,8 +158,7 @@ def _classic_one(
     for text in stub[:-1]:
         log.line(f"{text:<{width}}|")
     log.line(
-        f"{stub[-1]:<{width}}|"
-        + "".join(right(clip(c.title, 11), 11 if i == 0 else 12) for i, c in enumerate(cells))
+        f"{stub[-1]:<{width}}|" + "".join(right(clip(c.title, 11), 11 if i == 0 else 12) for i, c in enumerate(cells))
     )
     log.line("-" * width + "+" + "-" * span)
     everyone = np.ones(rows.codes.size, dtype=np.bool_)
@@ -192,10 +189,7 @@ def _classic_two(
         across.append(("Total", everyone))
     body = [
         [
-            [
-                _text(c, _value(session, c, chosen.mask, r & s, chosen)) if (r & s).any() else ""
-                for _, s in across
-            ]
+            [_text(c, _value(session, c, chosen.mask, r & s, chosen)) if (r & s).any() else "" for _, s in across]
             for c in cells
         ]
         for _, r in down
@@ -226,9 +220,7 @@ def _modern(session: Session, line: Line) -> None:
     if match is None:
         raise invalid_syntax()
     row_names = [
-        w
-        for w in (match[1] if match[1] is not None else match[2] or "").split()
-        if w not in ("result", "var")
+        w for w in (match[1] if match[1] is not None else match[2] or "").split() if w not in ("result", "var")
     ]
     col_names = [w for w in (match[3] or "").split() if w not in ("result", "var")]
     if match[1] is None and match[3] is None and len(row_names) == 2:
@@ -254,9 +246,7 @@ def _modern(session: Session, line: Line) -> None:
                 title = label if len(cells) == 1 else f"  {cell.title}"
                 if len(cells) > 1 and depth == 0:
                     body.append((label, [""] * len(across)))
-                body.append(
-                    (title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across])
-                )
+                body.append((title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across]))
     else:
         heads = [cell.title for cell in cells]
         for label, inside in down:
@@ -271,9 +261,7 @@ def _dimension(
     if not names:
         return [("", everyone)]
     groups = categories(session, names[0], chosen.mask, nolabel=line.flag("nolabel"))
-    found: list[tuple[str, BoolArray]] = [
-        (label, groups.codes == code) for code, label in enumerate(groups.labels)
-    ]
+    found: list[tuple[str, BoolArray]] = [(label, groups.codes == code) for code, label in enumerate(groups.labels)]
     return found if line.flag("nototals") else [*found, ("Total", everyone)]
 
 
@@ -295,12 +283,8 @@ def _statistics_17(session: Session, line: Line) -> list[_Cell]:
                 raise StataError(198, f"invalid statistic() option: {text}")
             for variable in session.expand_varlist(" ".join(words[1:])):
                 title = STATISTIC_TITLES.get(canonical, f"{canonical[1:]}th percentile")
-                shown = (
-                    f"{title}  {heading(session, variable)}" if len(texts) > 1 or len(words) > 2 else title
-                )
-                cells.append(
-                    _Cell(canonical, variable, shown, "count" if canonical == "n" else fmt or "%9.0g")
-                )
+                shown = f"{title}  {heading(session, variable)}" if len(texts) > 1 or len(words) > 2 else title
+                cells.append(_Cell(canonical, variable, shown, "count" if canonical == "n" else fmt or "%9.0g"))
     return cells or [_Cell("frequency", "", "Frequency", "count")]
 
 
@@ -322,10 +306,7 @@ def _print_modern(
     log = session.log
     row_title = heading(session, row_names[0]) if row_names else ""
     width = max(display_width(row_title), *(display_width(label) + 2 for label, _ in body)) + 1
-    widths = [
-        max(display_width(head), *(display_width(row[j]) for _, row in body)) + 2
-        for j, head in enumerate(heads)
-    ]
+    widths = [max(display_width(head), *(display_width(row[j]) for _, row in body)) + 2 for j, head in enumerate(heads)]
     span = sum(widths) + 1
     log.line()
     log.line("-" * (width + 1 + span))
@@ -352,17 +333,14 @@ def tabdisp(session: Session, line: Line) -> None:
     if line.options.get("by") or line.flag("totals"):
         raise unsupported("tabdisp, by() or totals")
     given = line.options["cellvar"]
-    cell_names = list(given) if isinstance(given, list) else [str(given)]
+    cell_names = [str(n) for n in given] if isinstance(given, list) else [str(given)]
     chosen = select(session, line, line.varlist, missing=line.flag("missing"))
     fmt = line.text_option("format")
     rows = categories(session, line.varlist[0], chosen.mask)
     cols = categories(session, line.varlist[1], chosen.mask) if len(line.varlist) > 1 else None
     everyone = np.ones(rows.codes.size, dtype=np.bool_)
     log = session.log
-    width = (
-        max(9, *(display_width(text) for text in [*rows.labels, *wrap_stub(heading(session, rows.name), 9)]))
-        + 1
-    )
+    width = max(9, *(display_width(text) for text in [*rows.labels, *wrap_stub(heading(session, rows.name), 9)])) + 1
 
     def first(name: str, inside: BoolArray) -> str:
         found = np.flatnonzero(inside)
@@ -374,15 +352,8 @@ def tabdisp(session: Session, line: Line) -> None:
         values: FloatArray = session.data.numeric(name)[chosen.mask]
         return number(float(values[found[0]]), fmt or variable.format)
 
-    across = (
-        [("", everyone)]
-        if cols is None
-        else [(label, cols.codes == c) for c, label in enumerate(cols.labels)]
-    )
-    if cols is None:
-        heads = cell_names
-    else:
-        heads = [label for label, _ in across]
+    across = [("", everyone)] if cols is None else [(label, cols.codes == c) for c, label in enumerate(cols.labels)]
+    heads = cell_names if cols is None else [label for label, _ in across]
     columns = 12 if cols is None else max(8, *(display_width(h) + 2 for h in heads))
     span = columns * len(heads)
     stub = wrap_stub(heading(session, rows.name), width - 1)

@@ -35,7 +35,8 @@ TITLES = {
 
 @command(
     "tabstat",
-    "varlist [if] [in] [aweight fweight] [, Statistics(string) STATS(string) BY(varname) Columns(string) LOngstub LABELWidth(integer 16) "
+    "varlist [if] [in] [aweight fweight] [, Statistics(string) STATS(string) BY(varname) "
+    "Columns(string) LOngstub LABELWidth(integer 16) "
     "VARWidth(integer 12) NOTotal NOSEParator Missing SAve Format Format(string) CASEwise]",
     by="recall",
     stored="r(StatTotal) r(Stat1) … r(name1) … with save",
@@ -93,7 +94,7 @@ def _statistics(line: Line) -> list[str]:
 def _by_variable(line: Line) -> str:
     given = line.options.get("by")
     if isinstance(given, list):
-        return given[0] if given else ""
+        return str(given[0]) if given else ""
     return given if isinstance(given, str) else ""
 
 

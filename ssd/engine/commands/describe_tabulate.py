@@ -28,9 +28,7 @@ TWO_WAY_LIMIT = 21
 
 @command(
     "tabulate",
-    "varlist(max=2) [if] [in] [fweight aweight iweight] [, "
-    + CELL_OPTIONS
-    + " Sort PLOT MATCELL(name) MATROW(name) "
+    "varlist(max=2) [if] [in] [fweight aweight iweight] [, " + CELL_OPTIONS + " Sort PLOT MATCELL(name) MATROW(name) "
     "MATCOL(name) GENerate(name) Summarize(varlist) MEans STandard NOMEans NOSTandard NOObs OBs SUBPOP(string)]",
     minimum=2,
     by="recall",
@@ -113,7 +111,7 @@ def _one_way(session: Session, line: Line, name: str) -> None:
         session.r = ResultSet(scalars={"N": 0.0, "r": 0.0})
         return
     rows = categories(session, name, chosen.mask, nolabel=line.flag("nolabel"))
-    frequency = np.bincount(rows.codes, weights=chosen.frequencies(), minlength=rows.size)
+    frequency = np.bincount(rows.codes, weights=chosen.frequencies(), minlength=rows.size).astype(np.float64)
     order = np.argsort(-frequency, kind="stable") if line.flag("sort") else np.arange(rows.size)
     if not line.flag("nofreq"):
         _print_one_way(session, name, [rows.labels[i] for i in order], frequency[order])
@@ -145,9 +143,7 @@ def _generate_indicators(session: Session, stub: str, rows: Categories, chosen: 
     for position in range(rows.size):
         values = np.full(session.data.n_obs, MISSING)
         values[chosen.mask] = (rows.codes == position).astype(np.float64)
-        session.data.add(
-            f"{stub}{position + 1}", values, "byte", label=f"{rows.name}=={rows.labels[position]}"[:80]
-        )
+        session.data.add(f"{stub}{position + 1}", values, "byte", label=f"{rows.name}=={rows.labels[position]}"[:80])
 
 
 @dataclass(frozen=True)
@@ -173,13 +169,9 @@ def _two_way(session: Session, line: Line, row_name: str, col_name: str) -> None
     flat = np.bincount(
         rows.codes * cols.size + cols.codes, weights=chosen.frequencies(), minlength=rows.size * cols.size
     )
-    table = flat.reshape(rows.size, cols.size)
-    row_order = (
-        np.argsort(-table.sum(axis=1), kind="stable") if line.flag("rowsort") else np.arange(rows.size)
-    )
-    col_order = (
-        np.argsort(-table.sum(axis=0), kind="stable") if line.flag("colsort") else np.arange(cols.size)
-    )
+    table = flat.astype(np.float64).reshape(rows.size, cols.size)
+    row_order = np.argsort(-table.sum(axis=1), kind="stable") if line.flag("rowsort") else np.arange(rows.size)
+    col_order = np.argsort(-table.sum(axis=0), kind="stable") if line.flag("colsort") else np.arange(cols.size)
     sorted_table = table[np.ix_(row_order, col_order)]
     layers = _layers(line, sorted_table)
     if layers:
@@ -208,9 +200,7 @@ def _layers(line: Line, table: FloatArray) -> list[_Layer]:
         layers.append(_layer("expected frequency", expected, row_sum, col_sum, total, "%.1f"))
     if line.flag("cchi2"):
         part = (table - expected) ** 2 / expected
-        layers.append(
-            _layer("chi2 contribution", part, part.sum(axis=1), part.sum(axis=0), float(part.sum()), "%.1f")
-        )
+        layers.append(_layer("chi2 contribution", part, part.sum(axis=1), part.sum(axis=0), float(part.sum()), "%.1f"))
     if line.flag("clrchi2"):
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(table > 0, 2 * table * np.log(table / expected), 0.0)
@@ -219,9 +209,7 @@ def _layers(line: Line, table: FloatArray) -> list[_Layer]:
     if line.flag("row"):
         share = 100 * table / row_sum[:, None]
         layers.append(
-            _layer(
-                "row percentage", share, np.full(row_sum.shape, 100.0), 100 * col_sum / total, 100.0, "%.2f"
-            )
+            _layer("row percentage", share, np.full(row_sum.shape, 100.0), 100 * col_sum / total, 100.0, "%.2f")
         )
     if line.flag("column"):
         share = 100 * table / col_sum[None, :]
@@ -241,9 +229,7 @@ def _layers(line: Line, table: FloatArray) -> list[_Layer]:
     return layers
 
 
-def _layer(
-    caption: str, cells: FloatArray, row: FloatArray, col: FloatArray, total: float, fmt: str
-) -> _Layer:
+def _layer(caption: str, cells: FloatArray, row: FloatArray, col: FloatArray, total: float, fmt: str) -> _Layer:
     def show(value: float) -> str:
         return (fmt % value) if fmt else count(float(value))
 
@@ -298,9 +284,7 @@ def _print_two_way(
             log.line(f"{first} |{cells}|{layer.total:>10} ")
 
 
-def _association(
-    session: Session, line: Line, table: FloatArray, scalars: dict[str, float], *, weighted: bool
-) -> None:
+def _association(session: Session, line: Line, table: FloatArray, scalars: dict[str, float], *, weighted: bool) -> None:
     everything = line.flag("all")
     wanted = [o for o in ("chi2", "lrchi2", "v", "gamma", "taub", "exact") if line.flag(o)]
     if everything:

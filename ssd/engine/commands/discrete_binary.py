@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,14 +29,15 @@ from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable
 from ssd.engine.stats.binary import Cloglog, Logit, Probit, perfect_predictors
 from ssd.engine.stats.design import Design, build
-from ssd.engine.stats.likelihood import Equation, Maximum, maximize
+from ssd.engine.stats.likelihood import Equation, Maximum, Model, maximize
 from ssd.engine.stats.linear import independent_columns, with_constant
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _GRAMMAR = (
-    "[varlist(numeric fv ts default=none)] [if] [in] [fweight iweight pweight] [, OFFset(varname) OR ASIS " + ML_OPTIONS
+    "[varlist(numeric fv ts default=none)] [if] [in] [fweight iweight pweight] [, OFFset(varname) OR ASIS "
+    + ML_OPTIONS
 )
 _STORED = (
     "e(N) e(N_cds) e(N_cdf) e(k) e(k_eq) e(k_eq_model) e(k_dv) e(df_m) e(r2_p) e(ll) e(ll_0) e(N_clust) e(chi2) "
@@ -54,7 +56,9 @@ def logit(session: Session, line: Line) -> None:
 @command("logistic", _GRAMMAR + " COEF]", by="recall", stored=_STORED, refused=_REFUSED)
 def logistic(session: Session, line: Line) -> None:
     """Logistic regression, odds ratios."""
-    _binary(session, line, "logistic", "Logistic regression", None if line.flag("coef") else eform_heading("or"))
+    _binary(
+        session, line, "logistic", "Logistic regression", None if line.flag("coef") else eform_heading("or")
+    )
 
 
 @command("probit", _GRAMMAR + "]", minimum=4, by="recall", stored=_STORED, refused=_REFUSED)
@@ -70,7 +74,9 @@ def cloglog(session: Session, line: Line) -> None:
     """Complementary log-log regression."""
     if line.flag("or"):
         raise StataError(198, "option or not allowed")
-    _binary(session, line, "cloglog", "Complementary log-log regression", "exp(b)" if line.flag("eform") else None)
+    _binary(
+        session, line, "cloglog", "Complementary log-log regression", "exp(b)" if line.flag("eform") else None
+    )
 
 
 def _binary(session: Session, line: Line, name: str, title: str, eform: str | None) -> None:
@@ -153,7 +159,9 @@ def refuse_technique(line: Line) -> None:
         raise unsupported(f"technique({technique}) is")
 
 
-def restrict(session: Session, sample: Sample, vce: Vce, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Sample:
+def restrict(
+    session: Session, sample: Sample, vce: Vce, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+) -> Sample:
     """The sample reduced to the observations flagged in `keep` (in sample order)."""
     if keep.all():
         return sample
@@ -191,7 +199,12 @@ def _drop_perfect(
     return restrict(session, sample, vce, ~drop)
 
 
-_MODELS = {"logit": Logit, "logistic": Logit, "probit": Probit, "cloglog": Cloglog}
+_MODELS: dict[str, Callable[[FloatArray], Model]] = {
+    "logit": Logit,
+    "logistic": Logit,
+    "probit": Probit,
+    "cloglog": Cloglog,
+}
 
 
 def fit_binary(

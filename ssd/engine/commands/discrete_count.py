@@ -131,7 +131,9 @@ def _complete(
 
 
 @command(
-    "nbreg", _GRAMMAR + " Dispersion(string) NOLRtest]", by="recall",
+    "nbreg",
+    _GRAMMAR + " Dispersion(string) NOLRtest]",
+    by="recall",
     stored=_STORED + " e(alpha) e(ll_c) e(chi2_c) e(chi2_ct) e(dispers)",
     refused="dispersion(constant), constraints(), vce(bootstrap)",
 )
@@ -212,7 +214,10 @@ def _post_nbreg(
         multiplier = critical(table.level, None)
         log.line("-" * (table.width + 1) + "+" + "-" * 64)
         low, high = math.exp(b[k] - multiplier * se), math.exp(b[k] + multiplier * se)
-        log.line(f"{'alpha':>{table.width}} |" + coefficient_row(alpha, alpha * se, 0.0, 0.0, low, high, tests=False))
+        log.line(
+            f"{'alpha':>{table.width}} |"
+            + coefficient_row(alpha, alpha * se, 0.0, 0.0, low, high, tests=False)
+        )
         log.line("-" * (table.width + 66))
         if not setup.vce.is_robust and not line.flag("nolrtest"):
             p = 0.5 * chi2_tail(chi2_c, 1) if chi2_c > 0 else 1.0

@@ -62,9 +62,13 @@ class Vce:
     @property
     def heading(self) -> str:
         """e(vcetype)."""
-        return {"robust": "Robust", "cluster": "Robust", "hc2": "Robust HC2", "hc3": "Robust HC3", "opg": "OPG"}.get(
-            self.kind, ""
-        )
+        return {
+            "robust": "Robust",
+            "cluster": "Robust",
+            "hc2": "Robust HC2",
+            "hc3": "Robust HC3",
+            "opg": "OPG",
+        }.get(self.kind, "")
 
 
 _VCE = (
@@ -135,7 +139,9 @@ def require_numeric(session: Session, terms: Sequence[Term]) -> None:
         for part in term:
             if session.data.variables[part.variable].is_string:
                 if part.kind == "i":
-                    raise StataError(109, f"{part.variable}:  string variables may not be used as factor variables")
+                    raise StataError(
+                        109, f"{part.variable}:  string variables may not be used as factor variables"
+                    )
                 raise StataError(2000, "no observations")
 
 
@@ -171,7 +177,11 @@ class Sample:
 
 
 def take_sample(
-    session: Session, line: Line, source: SessionSource, terms: Sequence[Term], vce: Vce | None = None,
+    session: Session,
+    line: Line,
+    source: SessionSource,
+    terms: Sequence[Term],
+    vce: Vce | None = None,
     extra: Sequence[str] = (),
 ) -> Sample:
     """Listwise complete sample of `if`, `in`, weights, terms, the cluster variable and `extra` variables.
@@ -193,7 +203,9 @@ def take_sample(
     return finish_sample(session, rows, raw, kind, vce)
 
 
-def finish_sample(session: Session, rows: BoolArray, raw: FloatArray | None, kind: str, vce: Vce | None) -> Sample:
+def finish_sample(
+    session: Session, rows: BoolArray, raw: FloatArray | None, kind: str, vce: Vce | None
+) -> Sample:
     """Normalise weights and number the clusters of a known set of observations."""
     n = int(np.count_nonzero(rows))
     w = raw
@@ -234,7 +246,12 @@ class Regressors:
 
 
 def build_regressors(
-    session: Session, source: SessionSource, terms: Sequence[Term], sample: Sample, *, constant: bool = True,
+    session: Session,
+    source: SessionSource,
+    terms: Sequence[Term],
+    sample: Sample,
+    *,
+    constant: bool = True,
     check: bool = True,
 ) -> Regressors:
     """Design-matrix columns with collinear ones omitted and noted in the log."""
@@ -276,8 +293,14 @@ def estimation_of(session: Session) -> Estimation:
 
 
 def store(
-    session: Session, line: Line, estimation: Estimation, *, sample: BoolArray, scalars: dict[str, float],
-    macros: dict[str, str], matrices: dict[str, Matrix] | None = None,
+    session: Session,
+    line: Line,
+    estimation: Estimation,
+    *,
+    sample: BoolArray,
+    scalars: dict[str, float],
+    macros: dict[str, str],
+    matrices: dict[str, Matrix] | None = None,
 ) -> None:
     """Replace e() and r(table). Scalars that are not numbers become missing."""
     table = estimation.table
@@ -361,7 +384,9 @@ def eform_heading(option: str) -> str:
     return {"or": "Odds ratio", "irr": "IRR", "rrr": "RRR", "hr": "Haz. ratio"}.get(option, "exp(b)")
 
 
-def offset_of(session: Session, line: Line, rows_needed: BoolArray | None = None) -> tuple[FloatArray | None, str]:
+def offset_of(
+    session: Session, line: Line, rows_needed: BoolArray | None = None
+) -> tuple[FloatArray | None, str]:
     """offset() or ln of exposure() over all observations, and its name as e(offset)."""
     offset = line.text_option("offset") if "offset" in line.options else None
     exposure = line.text_option("exposure") if "exposure" in line.options else None

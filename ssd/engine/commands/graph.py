@@ -17,9 +17,7 @@ from ssd.engine.lang.quoting import split_comma, split_words, strip_quotes
 from ssd.engine.session import Session
 
 KINDS = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
-ACCEPTED = (
-    "accepted without effect: margin(), span, region(), symxsize(), noextend and other placement of texts"
-)
+ACCEPTED = "accepted without effect: margin(), span, region(), symxsize(), noextend and other placement of texts"
 REFUSED = f"saving() and .gph files, play(), text(), xtick(), ytick(), pc plots, mspline; {ACCEPTED}"
 
 
@@ -39,7 +37,7 @@ def twoway(session: Session, line: Line) -> None:
     draw_twoway(session, line.text)
 
 
-@command("scatter", "*", minimum=4, refused=REFUSED)
+@command("scatter", "*", minimum=2, refused=REFUSED)
 def scatter(session: Session, line: Line) -> None:
     """Scatterplot."""
     draw_twoway(session, f"scatter {line.text}")
@@ -137,9 +135,7 @@ def kdensity(session: Session, line: Line) -> None:
     spec.options = Options(", ".join(str(item) for item in options.items))
     built = build(session, spec)
     rest = " ".join(str(item) for item in spec.options.items)
-    kernel_words = " ".join(
-        str(i) for i in options.items if str(i) not in {str(j) for j in spec.options.items}
-    )
+    kernel_words = " ".join(str(i) for i in options.items if str(i) not in {str(j) for j in spec.options.items})
     graph, left = parse_twoway(session, f"kdensity {main}, {kernel_words} {rest}", _everything(session))
     if graph.title is None:
         graph.title = Text("Kernel density estimate")
@@ -161,7 +157,7 @@ def kdensity(session: Session, line: Line) -> None:
     "*",
     minimum=2,
     stored="none",
-    refused=f"graph save/use/play/query/rename/copy, hbox with over() twice, asis bars of more than two over(); {REFUSED}",
+    refused=f"graph save/use/play/query/rename/copy, asis bars of more than two over(); {REFUSED}",
 )
 def graph(session: Session, line: Line) -> None:
     """Graph subcommands: twoway, bar, hbar, box, hbox, dot, pie, matrix, combine, export, display, dir, drop."""
@@ -211,9 +207,7 @@ def _export(session: Session, text: str) -> None:
     shown = words[0]
     suffix = f".{wanted.strip()}" if wanted else Path(shown).suffix.lower()
     if suffix not in KINDS:
-        raise StataError(
-            198, f"output type {suffix or 'unknown'} not supported by this engine; use svg, png or pdf"
-        )
+        raise StataError(198, f"output type {suffix or 'unknown'} not supported by this engine; use svg, png or pdf")
     path = session.output_path(shown)
     if path.exists() and not replace:
         raise StataError(602, f"file {shown} already exists")

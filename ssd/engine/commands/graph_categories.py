@@ -52,9 +52,7 @@ def _selection(session: Session, text: str) -> tuple[str, BoolArray, FloatArray 
         mask[last:] = False
     weights = None
     if parts.weight is not None:
-        weights = session.evaluate_weights(
-            parse_weight(*parts.weight, ("aweight", "fweight", "pweight"), session)
-        )
+        weights = session.evaluate_weights(parse_weight(*parts.weight, ("aweight", "fweight", "pweight"), session))
         mask &= ~is_missing(weights) & (weights > 0)
     return parts.subject, mask, weights, Options(parts.options)
 
@@ -190,9 +188,7 @@ def _cells(
             return 100 * share / total if name == "percent" else share
         x = session.data.numeric(variable)[kept][inside]
         used = ~is_missing(x)
-        found = statistic(
-            name, x[used], None if w is None else w[inside][used], "aweight" if w is not None else ""
-        )
+        found = statistic(name, x[used], None if w is None else w[inside][used], "aweight" if w is not None else "")
         return found if found < 2.0**1023 else np.nan
 
     if len(overs) == 2 or (len(overs) == 1 and as_y):
@@ -239,7 +235,9 @@ def _bar_panel(
         if kind == "dot":
             layer = Layer("scatter", at, heights, label=series[s], style=style, horizontal=True)
         elif stack:
-            layer = Layer("rbar", at, base.copy(), base + np.nan_to_num(heights), series[s], style, horizontal=horizontal)
+            layer = Layer(
+                "rbar", at, base.copy(), base + np.nan_to_num(heights), series[s], style, horizontal=horizontal
+            )
             base = base + np.nan_to_num(heights)
         else:
             layer = Layer("bar", at, heights, label=series[s], style=style, horizontal=horizontal)
@@ -312,13 +310,9 @@ def boxes(session: Session, text: str, kind: str) -> None:
     series: list[tuple[str, BoolArray, str]] = [("", rows[0][1], name) for name in names]
     if len(overs) == 2:
         rows = [(label, overs[1].groups.codes == c) for c, label in enumerate(overs[1].groups.labels)]
-        series = [
-            (label, overs[0].groups.codes == c, names[0]) for c, label in enumerate(overs[0].groups.labels)
-        ]
+        series = [(label, overs[0].groups.codes == c, names[0]) for c, label in enumerate(overs[0].groups.labels)]
     elif overs and as_y:
-        series = [
-            (label, overs[0].groups.codes == c, names[0]) for c, label in enumerate(overs[0].groups.labels)
-        ]
+        series = [(label, overs[0].groups.codes == c, names[0]) for c, label in enumerate(overs[0].groups.labels)]
     elif overs:
         rows = [(label, overs[0].groups.codes == c) for c, label in enumerate(overs[0].groups.labels)]
     panel = Panel(boxes=[])
@@ -346,11 +340,13 @@ def boxes(session: Session, text: str, kind: str) -> None:
     panel.y.title = Text(heading(session, names[0]) if len(names) == 1 else "")
     if overs:
         panel.x.ticks.angle, panel.x.ticks.size = overs[-1].angle, overs[-1].size
-    if kind == "hbox":
-        raise unsupported("graph hbox")
     graph = Graph(panels=[panel])
     read_graph(options, graph, session)
     read_axis(options, "y", panel.y, session)
+    if kind == "hbox":
+        panel.horizontal_boxes = True
+        panel.x, panel.y = panel.y, panel.x
+        panel.x.ticks.grid, panel.y.reverse = True, True
     finish(session, graph, options)
 
 

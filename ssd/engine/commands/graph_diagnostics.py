@@ -124,7 +124,11 @@ def _coefficient_label(session: Session, name: str) -> str:
     return " × ".join(parts)
 
 
-@command("coefplot", "*", refused="several models, subgraphs, keep/drop patterns with equations, rename(), headings(), groups(); " + REFUSED)
+@command(
+    "coefplot",
+    "*",
+    refused="several models, subgraphs, keep/drop patterns with equations, rename(), headings(), groups(); " + REFUSED,
+)
 def coefplot(session: Session, line: Line) -> None:
     """Coefficients of the last estimation with their confidence intervals."""
     import fnmatch
@@ -160,10 +164,12 @@ def coefplot(session: Session, line: Line) -> None:
     at = np.arange(1, len(index) + 1, dtype=np.float64)
     style = read_style(options, session)
     horizontal = not vertical
-    panel = Panel(layers=[
-        Layer("rcap", at, low, high, style=Style(**vars(style)), horizontal=horizontal, keyed=False, color_index=0),
-        Layer("scatter", at, b, style=style, horizontal=horizontal, keyed=False, color_index=0),
-    ])
+    panel = Panel(
+        layers=[
+            Layer("rcap", at, low, high, style=Style(**vars(style)), horizontal=horizontal, keyed=False, color_index=0),
+            Layer("scatter", at, b, style=style, horizontal=horizontal, keyed=False, color_index=0),
+        ]
+    )
     panel.layers[1].style.marker_size = style.marker_size or 5.5
     categories_axis, value_axis = (panel.y, panel.x) if horizontal else (panel.x, panel.y)
     categories_axis.ticks = Ticks(at.tolist(), texts, grid=False)
@@ -199,10 +205,11 @@ def marginsplot(session: Session, line: Line) -> None:
     variable = names[0].rpartition(".")[2]
     panel.x.title = Text(heading(session, variable) if variable in session.data.variables else "")
     panel.y.title = Text(session.r.macros.get("predict_label", "") or "Margin")
-    graph = Graph(title=Text(f"{session.r.macros.get('title', 'Margins')} with {session.r.scalars.get('level', 95.0):g}% CIs"))
+    graph = Graph(
+        title=Text(f"{session.r.macros.get('title', 'Margins')} with {session.r.scalars.get('level', 95.0):g}% CIs")
+    )
     _show(session, panel, options, graph)
 
 
 def _margin_label(session: Session, name: str) -> str:
     return _coefficient_label(session, name.replace("bn.", "."))
-

@@ -80,7 +80,13 @@ class InstrumentalModel:
         X = with_constant(np.column_stack([self.endogenous, self.exogenous]), self.constant)
         Z = with_constant(np.column_stack([self.exogenous, self.instruments]), self.constant)
         return Moments(
-            self.y, X, Z, self.sample.w, self.sample.kind == "fweight", self.sample.clusters, self.sample.n_clusters
+            self.y,
+            X,
+            Z,
+            self.sample.w,
+            self.sample.kind == "fweight",
+            self.sample.clusters,
+            self.sample.n_clusters,
         )
 
 
@@ -103,7 +109,9 @@ def ivregress(session: Session, line: Line) -> None:
             raise unsupported(f"option {name} is")
     match = re.match(r"\s*(2sls|liml|gmm)\s+(.*)$", line.anything, re.DOTALL)
     if match is None:
-        raise StataError(198, "must specify estimator 2sls, liml, or gmm" if line.anything else "invalid syntax")
+        raise StataError(
+            198, "must specify estimator 2sls, liml, or gmm" if line.anything else "invalid syntax"
+        )
     estimator, body = match.groups()
     outer, endogenous_text, instrument_text = _split_equation(body)
     level = level_of(session, line)
@@ -224,7 +232,9 @@ def _estimate(data: InstrumentalModel, small: bool) -> tuple[InstrumentalFit, Fl
         V = sandwich(fit.bread, XZ @ W @ S @ W @ XZ.T)
         return fit, V * (n / (n - k) if small else 1.0), k
     exogenous = with_constant(data.exogenous, data.constant)
-    fit = two_stage(moments) if data.estimator == "2sls" else liml(moments, data.endogenous.shape[1], exogenous)
+    fit = (
+        two_stage(moments) if data.estimator == "2sls" else liml(moments, data.endogenous.shape[1], exogenous)
+    )
     rss = float(moments.weights @ fit.residuals**2)
     if data.vce.kind == "unadjusted":
         return fit, fit.bread * (rss / (n - k if small else n)), k
@@ -291,13 +301,14 @@ def _post(
             entries = [Entry("Number of obs", count(n)), *test]
             left = [_TITLES[data.estimator]]
             if data.estimator == "gmm":
-                entries += [Entry("R-squared", f"{r2:.4f}" if r2 >= 0 else "."), Entry("Root MSE", number(rmse, "%7.0g"))]
+                entries += [
+                    Entry("R-squared", f"{r2:.4f}" if r2 >= 0 else "."),
+                    Entry("Root MSE", number(rmse, "%7.0g")),
+                ]
                 left += ["", "", "", f"GMM weight matrix: {data.wmatrix.capitalize()}"]
             else:
                 if r2 >= 0:
                     entries.append(Entry("R-squared", f"{r2:.4f}"))
-                else:
-                    entries.append(Entry("R-squared", "."))
                 entries.append(Entry("Root MSE", number(rmse, "%7.0g")))
             print_header(log, left, entries, label_width=15, value_width=10)
             log.line()
@@ -343,7 +354,12 @@ def first_stage(data: InstrumentalModel, position: int) -> LinearFit:
 
 
 def _first_stages(
-    session: Session, line: Line, data: InstrumentalModel, exogenous: Design, instruments: Design, level: float
+    session: Session,
+    line: Line,
+    data: InstrumentalModel,
+    exogenous: Design,
+    instruments: Design,
+    level: float,
 ) -> None:
     log = session.log
     log.line()

@@ -187,7 +187,7 @@ def _is_of_kind(session: Session, name: str, kind: str) -> bool:
 _DEFINE: Final = re.compile(r"\s*(?:def(?:i(?:ne?)?)?\s+)?(?P<name>[^\W\d]\w*)\s*=(?P<value>.*)", re.DOTALL)
 
 
-@command("scalar", "*", minimum=2)
+@command("scalar", "*", minimum=3)
 def scalar(session: Session, line: Line) -> None:
     """Define, list or drop scalars."""
     match = _DEFINE.fullmatch(line.text)

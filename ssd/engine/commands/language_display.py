@@ -21,7 +21,7 @@ _FORMAT: Final = re.compile(
 _STYLE: Final = re.compile(r"(?:as|in)\s+(\w+)\b")
 _DIRECTIVE: Final = re.compile(r"_(\w+)")
 _STYLES: Final = ("text", "txt", "result", "error", "input", "smcl")
-_COLOURS: Final = frozenset(("green", "yellow", "white", "red", "blue", "g", "y", "w", "r", "b"))
+_COLOURS: Final = frozenset(("green", "yellow", "white", "red", "blue", "smcl", "g", "y", "w", "r", "b"))
 _STRING_OPERATORS: Final = re.compile(r"\s*(?:==|!=|~=|>=|<=|[+*<>&|])")
 
 

@@ -96,17 +96,25 @@ def covariance(
 
 
 def gaussian_ll(rss: float, n: float) -> float:
-    return -0.5 * n * (math.log(2.0 * math.pi) + math.log(rss / n) + 1.0) if rss > 0.0 and n > 0.0 else math.nan
+    return (
+        -0.5 * n * (math.log(2.0 * math.pi) + math.log(rss / n) + 1.0) if rss > 0.0 and n > 0.0 else math.nan
+    )
 
 
 def fit_linear(
-    y: FloatArray, X: FloatArray, sample: Sample, vce: Vce, *, constant: bool = True, tss_constant: bool | None = None
+    y: FloatArray,
+    X: FloatArray,
+    sample: Sample,
+    vce: Vce,
+    *,
+    constant: bool = True,
+    tss_constant: bool | None = None,
 ) -> LinearFit:
     """OLS or WLS of y on X (columns already independent)."""
     centred = constant if tss_constant is None else tss_constant
     ls = least_squares(X, y, sample.w, constant=constant)
     n, rank = sample.n, ls.rank
-    if n < rank + (0 if vce.is_robust else 0) or n <= 1:
+    if n < rank or n <= 1:
         raise insufficient_observations() if n > 0 else no_observations()
     w = np.ones(len(y)) if sample.w is None else sample.w
     tss = ls.tss if centred == constant else float(w @ (y - (w @ y / w.sum() if centred else 0.0)) ** 2)
@@ -129,7 +137,7 @@ def fit_linear(
     r2_a = 1.0 - (1.0 - r2) * denominator / df_r if df_r > 0 else math.nan
     ll_0 = gaussian_ll(tss, n)
     return LinearFit(
-        ls.coefficients, V, n, df_m, test_df, F, r2, r2_a, math.sqrt(s2) if s2 == s2 else math.nan, mss, ls.rss,
+        ls.coefficients, V, n, df_m, test_df, F, r2, r2_a, math.sqrt(s2) if not math.isnan(s2) else math.nan, mss, ls.rss,
         gaussian_ll(ls.rss, n), ll_0, rank, ls.residuals,
     )  # fmt: skip
 

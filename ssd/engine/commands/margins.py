@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,8 +17,16 @@ from ssd.engine.commands.postestimation_predict import Linear, linear_prediction
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.options import read_options
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, Entry, count, print_coefficients, print_header, result_table
+from ssd.engine.output.estimation import (
+    CoefficientTable,
+    Entry,
+    count,
+    print_coefficients,
+    print_header,
+    result_table,
+)
 from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.stats.design import Design, Part
 from ssd.engine.stats.response import (
     Response,
     cloglog_mean,
@@ -77,7 +84,7 @@ class _Request:
     "margins",
     "[anything] [if] [in] [, DYDX(string) EYEX(string) DYEX(string) EYDX(string) ATMEANS OVER(varlist) "
     "PREDict(string) EXPression(string) Level(cilevel) POST NOATlegend NOSE VCE(string) SUBpop(string) "
-    "CONTinuous NOEsample FORCE NOESTIMcheck PWCompare PWCompare2(string) *]",
+    "CONTinuous NOEsample FORCE NOESTIMcheck PWCompare PWCompare(string) *]",
     stored="r(N) r(b) r(V) r(table) r(at) r(title) r(expression) r(xvars) r(derivatives); with post e(b) e(V)",
     refused="expression(), vce(unconditional), subpop(), within(), contrast, mcompare(), asbalanced, nose",
 )
@@ -185,13 +192,17 @@ def active_positions(session: Session, estimation: Estimation, equation: int) ->
     design = estimation.designs[name]
     prefix = f"{name}:" if name else ""
     columns = session.e.matrices["b"].cols
-    return [columns.index(prefix + each) for each, flag in zip(design.names, design.active, strict=True) if flag]
+    return [
+        columns.index(prefix + each) for each, flag in zip(design.names, design.active, strict=True) if flag
+    ]
 
 
 # --- computing ---
 
 
-def _indices(request: _Request, columns: ScenarioColumns, scenario: Scenario) -> tuple[FloatArray, list[FloatArray]]:
+def _indices(
+    request: _Request, columns: ScenarioColumns, scenario: Scenario
+) -> tuple[FloatArray, list[FloatArray]]:
     matrices, etas = [], []
     for linear in request.predictor.equations:
         X = columns.matrix(linear.design, scenario)
@@ -211,7 +222,9 @@ def _prediction(request: _Request, columns: ScenarioColumns, scenario: Scenario)
     gradient = np.zeros(request.p)
     for e, X in enumerate(matrices):
         gradient[request.predictor.positions[e]] += X.T @ (share * d1[:, e])
-    estimable = not any(columns.touches_empty(linear.design, scenario) for linear in request.predictor.equations)
+    estimable = not any(
+        columns.touches_empty(linear.design, scenario) for linear in request.predictor.equations
+    )
     return _Cell(float(share @ m), gradient, estimable)
 
 
@@ -231,8 +244,6 @@ def _derivative(
     assert isinstance(g, np.ndarray)
     factor = np.ones(columns.n)
     if request.effect in {"eyex", "dyex"}:
-        from ssd.engine.stats.design import Part
-
         factor = factor * columns.part(Part(variable, operator), scenario)
     relative = request.effect in {"eyex", "eydx"}
     if relative:
@@ -306,7 +317,7 @@ def _run(
         df = None
     conditional = _is_conditional(request, plan)
     title = _title(request, plan, conditional)
-    compare = bool(line.flag("pwcompare") or line.options.get("pwcompare2"))
+    compare = bool(line.options.get("pwcompare"))
     if compare:
         _pairwise(session, line, names, b, V, df, level, title)
         return
@@ -326,10 +337,8 @@ def _all_variables(request: _Request) -> list[str]:
     return list(dict.fromkeys(v for linear in request.predictor.equations for v in linear.design.variables))
 
 
-def _joined(request: _Request) -> object:
+def _joined(request: _Request) -> Design:
     """One design that knows the variables of all equations."""
-    from ssd.engine.stats.design import Design
-
     joined = Design([c for linear in request.predictor.equations for c in linear.design.columns])
     for linear in request.predictor.equations:
         joined.factors.update(linear.design.factors)
@@ -346,7 +355,9 @@ def _over_groups(session: Session, line: Line, request: _Request) -> list[tuple[
     names = line.options.get("over")
     if not names:
         return []
-    variables = names if isinstance(names, list) else session.expand_varlist(str(names))
+    variables = (
+        [str(name) for name in names] if isinstance(names, list) else session.expand_varlist(str(names))
+    )
     combinations = [sorted({float(v) for v in request.source.get(name)[request.rows]}) for name in variables]
     groups: list[tuple[str, BoolArray]] = []
     for values in itertools.product(*combinations):
@@ -379,8 +390,12 @@ def _level_terms(
         for part, levels in zip(term, choices, strict=True):
             for each in levels:
                 if each not in factors[part.variable]:
-                    raise StataError(111, f"level {each} of factor {part.variable} not found in list of covariates")
-        combos = [dict(zip(variables, map(float, combo), strict=True)) for combo in itertools.product(*choices)]
+                    raise StataError(
+                        111, f"level {each} of factor {part.variable} not found in list of covariates"
+                    )
+        combos = [
+            dict(zip(variables, map(float, combo), strict=True)) for combo in itertools.product(*choices)
+        ]
         terms.append((variables, combos))
     return terms
 
@@ -401,10 +416,12 @@ def _effect_terms(session: Session, text: str, request: _Request) -> list[tuple[
         return [entry for entry in available if entry[2] == (stripped == "_factor")]
     chosen: list[tuple[str, str, bool]] = []
     for term in parse_varlist(session, [stripped]):
-        part = term[0]
-        found = next((e for e in available if e[0] == part.variable and e[1] == part.operator), None)
+        typed = term[0]
+        found = next((e for e in available if e[0] == typed.variable and e[1] == typed.operator), None)
         if found is None:
-            raise StataError(322, f"invalid dydx() option;\nvariable {part.variable} not found in list of covariates")
+            raise StataError(
+                322, f"invalid dydx() option;\nvariable {part.variable} not found in list of covariates"
+            )
         if found not in chosen:
             chosen.append(found)
     return chosen
@@ -491,7 +508,9 @@ def _effects(request: _Request, plan: _Plan, xvars: list[tuple[str, str, bool]])
                         request.cells.append(_Cell(0.0, np.zeros(request.p)))
                     else:
                         request.cells.append(
-                            _level_change(request, columns, scenario.with_levels(combo), variable, level, reference)
+                            _level_change(
+                                request, columns, scenario.with_levels(combo), variable, level, reference
+                            )
                         )
                     block.append("#".join([*parts, *extra]))
             label = f"{level}{mark}.{variable}"
@@ -506,7 +525,8 @@ def _is_conditional(request: _Request, plan: _Plan) -> bool:
     """Every covariate is fixed, so that nothing is averaged."""
     levels = {v for variables, _ in plan.level_terms for v in variables}
     return all(
-        all(v in s.fixed or v in s.averaged or v in levels for v in _all_variables(request)) for s in plan.scenarios
+        all(v in s.fixed or v in s.averaged or v in levels for v in _all_variables(request))
+        for s in plan.scenarios
     )
 
 
@@ -538,11 +558,11 @@ def _show(
         log.line(f"{heading} wrt:  {' '.join(names)}")
     if plan.over:
         over = line.options.get("over")
-        log.line(f"Over:       {' '.join(over) if isinstance(over, list) else over}")
+        log.line(f"Over:       {' '.join(map(str, over)) if isinstance(over, list) else over}")
     fixed = any(s.fixed or s.averaged for s in plan.scenarios)
     if fixed and not line.flag("noatlegend"):
         joined = _joined(request)
-        for text in legend(plan.scenarios, joined, request.columns(request.rows)):  # type: ignore[arg-type]
+        for text in legend(plan.scenarios, joined, request.columns(request.rows)):
             log.line(text)
     log.line()
     print_coefficients(log, table)
@@ -595,7 +615,7 @@ def _pairwise(
     title: str,
 ) -> None:  # fmt: skip
     """pwcompare: differences of every later margin from every earlier one."""
-    mode = str(line.options.get("pwcompare2") or "")
+    mode = line.text_option("pwcompare") or ""
     if mode and mode not in {"pv", "pveffects", "effects", "ci", "cieffects"}:
         raise unsupported(f"pwcompare({mode}) of margins is")
     labels, rows = [], []
@@ -608,7 +628,9 @@ def _pairwise(
         row[j], row[i] = 1.0, -1.0
         rows.append(row)
     R = np.array(rows)
-    table = CoefficientTable(labels, R @ b, R @ V @ R.T, "", df, level, "Delta-method", coefficient_heading="Contrast")
+    table = CoefficientTable(
+        labels, R @ b, R @ V @ R.T, "", df, level, "Delta-method", coefficient_heading="Contrast"
+    )
     log = session.log
     log.line()
     log.line(f"Pairwise comparisons of {title.lower()}")
@@ -621,5 +643,3 @@ def _pairwise(
         "table_vs": result_table(table),
     }  # fmt: skip
     session.r = results
-
-

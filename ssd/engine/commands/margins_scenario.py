@@ -86,11 +86,14 @@ class ScenarioColumns:
     def touches_empty(self, design: Design, scenario: Scenario) -> bool:
         """The scenario puts weight on an empty cell, so that its margin cannot be estimated."""
         return any(
-            column.status == "empty" and bool(np.any(self.column(column, scenario) != 0.0)) for column in design.columns
+            column.status == "empty" and bool(np.any(self.column(column, scenario) != 0.0))
+            for column in design.columns
         )
 
 
-_ITEM = re.compile(r"\(([^)]*)\)|([^\s=()]+)\s*=\s*(\([^)]*\)|[^\s()]+)|([^\s=()]+)")
+_ITEM = re.compile(
+    r"\(([^)]*)\)|([^\s=()]+)\s*=\s*(\((?:[^()]|\([^()]*\))*\)|[^\s()]+(?:\([^()]*\)[^\s()]+)?)|([^\s=()]+)"
+)
 _STATISTICS = {"mean": "mean", "means": "mean", "median": "p50", "min": "min", "max": "max", "zero": "zero"}
 
 
@@ -188,7 +191,9 @@ def legend(scenarios: list[Scenario], design: Design, columns: ScenarioColumns) 
                         share = columns.part(Part(variable, "", level), scenario)
                         entries.append((f"{level}.{variable}", number(float(np.mean(share))), " (mean)"))
                 else:
-                    entries.append((variable, number(float(np.mean(columns.part(Part(variable), scenario)))), " (mean)"))
+                    entries.append(
+                        (variable, number(float(np.mean(columns.part(Part(variable), scenario)))), " (mean)")
+                    )
         width = max((len(name) for name, _, _ in entries), default=0)
         size = max((len(value) for _, value, _ in entries), default=0)
         for position, (name, value, mark) in enumerate(entries):

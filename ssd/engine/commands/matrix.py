@@ -28,7 +28,10 @@ _SUBCOMMANDS = (
 
 
 @command(
-    "matrix", "*", minimum=3, stored="r(N) with accum",
+    "matrix",
+    "*",
+    minimum=3,
+    stored="r(N) with accum",
     refused="glsaccum, opaccum, rowjoinbyname, coljoinbyname",
 )
 def matrix(session: Session, line: Line) -> None:
@@ -177,8 +180,16 @@ def _list(session: Session, text: str) -> None:
 
 
 def list_matrix(
-    session: Session, name: str, value: Matrix, fmt: str = "%10.0g", *, title: str = "", blank: bool = True,
-    half: bool = True, names: bool = True, header: bool = True,
+    session: Session,
+    name: str,
+    value: Matrix,
+    fmt: str = "%10.0g",
+    *,
+    title: str = "",
+    blank: bool = True,
+    half: bool = True,
+    names: bool = True,
+    header: bool = True,
 ) -> None:
     """Print a matrix as `matrix list` does; a symmetric one shows its lower half."""
     n, m = value.values.shape
@@ -250,7 +261,9 @@ def matrix_accum(session: Session, line: Line) -> None:
 
 
 @command(
-    "_matrix_vecaccum", "anything(equalok) [if] [in] [aweight fweight iweight pweight] [, noConstant]", stored="r(N)"
+    "_matrix_vecaccum",
+    "anything(equalok) [if] [in] [aweight fweight iweight pweight] [, noConstant]",
+    stored="r(N)",
 )
 def matrix_vecaccum(session: Session, line: Line) -> None:
     """Cross products of the first variable with the others (matrix vecaccum)."""
@@ -307,13 +320,17 @@ def matrix_score(session: Session, line: Line) -> None:
     session.data.add(name, values, words[0] if len(words) == 2 else None)
 
 
-def _term_values(session: Session, source: SessionSource, term: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _term_values(
+    session: Session, source: SessionSource, term: str
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     product = np.ones(session.data.n_obs)
     for parsed in parse_varlist(session, [term]):
         for part in parsed:
             values = source.get(part.variable, part.operator)
             piece = (values == part.levels[0]).astype(np.float64) if part.levels else values
-            product = np.where(is_missing(values), MISSING, product * np.where(is_missing(values), 0.0, piece))
+            product = np.where(
+                is_missing(values), MISSING, product * np.where(is_missing(values), 0.0, piece)
+            )
     return product
 
 

@@ -137,7 +137,7 @@ class _Parser:
         value = self._unary()
         while self._accept("#"):
             right = self._unary()
-            value = _Value(np.kron(value.values, right.values))
+            value = _Value(np.asarray(np.kron(value.values, right.values), dtype=np.float64))
         return value
 
     def _unary(self) -> _Value:
@@ -226,7 +226,11 @@ class _Parser:
             return self._result(name, inner.strip())
         if name == "nullmat":
             matrix = self.session.matrices.get(inner.strip())
-            return _Value(np.zeros((0, 0))) if matrix is None else _Value(matrix.values, matrix.rows, matrix.cols)
+            return (
+                _Value(np.zeros((0, 0)))
+                if matrix is None
+                else _Value(matrix.values, matrix.rows, matrix.cols)
+            )
         function = _FUNCTIONS.get(name)
         if function is not None:
             return function([_Parser(self.session, piece).parse() for piece in _arguments(inner)])
@@ -259,7 +263,9 @@ class _Parser:
         row_names, col_names = _default(value.rows, n, "r"), _default(value.cols, m, "c")
         rows = self._span(pieces[0], row_names)
         cols = self._span(pieces[1], col_names)
-        return _Value(value.values[np.ix_(rows, cols)], [row_names[i] for i in rows], [col_names[j] for j in cols])
+        return _Value(
+            value.values[np.ix_(rows, cols)], [row_names[i] for i in rows], [col_names[j] for j in cols]
+        )
 
     def _span(self, text: str, names: list[str]) -> list[int]:
         piece = text.strip()
@@ -335,7 +341,9 @@ def _beside(left: _Value, right: _Value) -> _Value:
         raise _conformability()
     cols = None
     if left.cols is not None or right.cols is not None:
-        cols = _default(left.cols, left.values.shape[1], "c") + _default(right.cols, right.values.shape[1], "c")
+        cols = _default(left.cols, left.values.shape[1], "c") + _default(
+            right.cols, right.values.shape[1], "c"
+        )
     return _Value(np.hstack([left.values, right.values]), left.rows or right.rows, cols)
 
 
@@ -401,7 +409,7 @@ def _symmetric(value: _Value) -> _Value:
 def _inverse(args: list[_Value]) -> _Value:
     value = _square(args[0])
     try:
-        inverse = np.linalg.inv(value.values)
+        inverse = np.asarray(np.linalg.inv(value.values), dtype=np.float64)
     except np.linalg.LinAlgError:
         inverse = np.full_like(value.values, MISSING)
     return _Value(inverse, value.cols, value.rows)
@@ -415,7 +423,7 @@ def _invsym(args: list[_Value]) -> _Value:
 def _cholesky(args: list[_Value]) -> _Value:
     value = _symmetric(args[0])
     try:
-        factor = np.linalg.cholesky(value.values)
+        factor = np.asarray(np.linalg.cholesky(value.values), dtype=np.float64)
     except np.linalg.LinAlgError:
         raise StataError(506, "matrix not positive definite") from None
     return _Value(factor, value.rows, value.cols)

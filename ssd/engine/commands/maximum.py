@@ -43,9 +43,12 @@ def ml_covariance(maximum: Maximum, sample: Sample, vce: Vce) -> FloatArray:
     return score_covariance(maximum.covariance, maximum.scores, sample, vce)
 
 
-def score_covariance(bread: FloatArray, scores: FloatArray, sample: Sample, vce: Vce) -> FloatArray:
-    w = np.ones(len(scores)) if sample.raw is None else sample.w
-    assert w is not None
+def score_covariance(
+    bread: FloatArray, scores: FloatArray, sample: Sample, vce: Vce, weights: FloatArray | None = None
+) -> FloatArray:
+    """`weights` are those of the likelihood; by default the weights as typed."""
+    typed = sample.raw if weights is None else weights
+    w = np.ones(len(scores)) if typed is None else typed
     if vce.kind == "opg":
         return symmetric_inverse(scores.T @ (scores * w[:, None]))
     if not vce.is_robust:
@@ -71,7 +74,9 @@ def iteration_log(session: Session, line: Line, maximum: Maximum, vce: Vce) -> N
     last = len(maximum.iterations) - 1
     for i, value in enumerate(maximum.iterations):
         mark = "(not concave)" if maximum.not_concave[i] and i < last else ""
-        session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}  {mark}".rstrip())
+        session.log.line(
+            f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}  {mark}".rstrip()
+        )
 
 
 @dataclass
@@ -106,6 +111,7 @@ class MlResult:
     df_t: float | None = None
     """Degrees of freedom when the table shows t."""
     hidden_equations: frozenset[str] = frozenset()
+    base_equations: frozenset[str] = frozenset()
     footer: Callable[[CoefficientTable], None] | None = None
     no_footer: bool = False
 
@@ -120,8 +126,7 @@ def model_test(result: MlResult, slopes: Sequence[int], *, likelihood_ratio: boo
     result.chi2type = "Wald"
     if index:
         result.chi2, rank = wald(result.b[index], result.V[np.ix_(index, index)])
-        if rank < result.df_m:
-            result.df_m = rank
+        result.df_m = min(result.df_m, rank)
     else:
         result.chi2 = 0.0
 
@@ -137,7 +142,7 @@ def coefficient_table_of(
             if c.status == "empty"
         ),
         base_levels=line.flag("baselevels"), data=session.data, hidden_equations=result.hidden_equations,
-        no_footer=result.no_footer,
+        no_footer=result.no_footer, base_equations=result.base_equations,
     )  # fmt: skip
 
 

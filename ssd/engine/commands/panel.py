@@ -40,8 +40,7 @@ from ssd.engine.output.estimation import (
     print_coefficients,
     print_header,
 )
-from ssd.engine.results import Matrix
-from ssd.engine.stats.covariance import frequency_meat, group_ids, meat, sandwich, wald
+from ssd.engine.stats.covariance import frequency_meat, meat, sandwich, wald
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.distributions import chi2_tail, f_tail
 from ssd.engine.stats.linear import LeastSquares, independent_columns, least_squares, with_constant
@@ -326,7 +325,7 @@ def _finish(
 ) -> None:  # fmt: skip
     sizes = fit.panels.sizes
     scalars.update(g_min=float(sizes.min()), g_max=float(sizes.max()), g_avg=float(sizes.mean()))
-    scalars.setdefault("Tbar", float(sizes.mean()) if model != "fe" else float(sizes.mean()))
+    scalars.setdefault("Tbar", float(sizes.mean()))
     scalars["Tcon"] = float(sizes.min() == sizes.max())
     if vce.kind == "cluster":
         scalars["N_clust"] = float(sample.n_clusters)
@@ -350,7 +349,11 @@ def _finish(
         {"": design}, table, show, (line.weight.kind, line.weight.expression) if line.weight else ("", ""),
         {"kind": f"xtreg_{model}", **predictions}, sample.w,
     )  # fmt: skip
-    titles = {"fe": "Fixed-effects (within) regression", "be": "Between regression", "re": "Random-effects GLS"}
+    titles = {
+        "fe": "Fixed-effects (within) regression",
+        "be": "Between regression",
+        "re": "Random-effects GLS",
+    }
     macros = {
         "cmd": "xtreg", "cmd2": f"xtreg_{model}", "depvar": depvar, "model": model, "ivar": ivar,
         "title": titles[model], "predict": "xtrefe_p" if model != "be" else "xtreg_be_p", "typ": "GLS" if model == "re" else "",
@@ -480,7 +483,14 @@ def areg(session: Session, line: Line) -> None:
 
 
 def _absorbed_covariance(
-    ls: LeastSquares, X: FloatArray, panels: Panels, sample: Sample, vce: Vce, n: float, df_e: float, s2: float
+    ls: LeastSquares,
+    X: FloatArray,
+    panels: Panels,
+    sample: Sample,
+    vce: Vce,
+    n: float,
+    df_e: float,
+    s2: float,
 ) -> FloatArray:
     """Robust and clustered corrections count the absorbed indicators."""
     if not vce.is_robust:
@@ -491,7 +501,9 @@ def _absorbed_covariance(
         G = sample.n_clusters
         return sandwich(ls.inverse, meat(scores, sample.clusters, G), G / (G - 1.0) * (n - 1.0) / df_e)
     if sample.frequencies is not None:
-        return sandwich(ls.inverse, frequency_meat(full * ls.residuals[:, None], sample.frequencies), n / df_e)
+        return sandwich(
+            ls.inverse, frequency_meat(full * ls.residuals[:, None], sample.frequencies), n / df_e
+        )
     scores = full * (ls.residuals if sample.w is None else ls.residuals * sample.w)[:, None]
     return sandwich(ls.inverse, meat(scores), n / df_e)
 

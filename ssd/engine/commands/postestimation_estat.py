@@ -70,7 +70,7 @@ def _linear_data(session: Session) -> tuple[Design, FloatArray, FloatArray, Floa
     return design, design.matrix(source, rows), y, estimation.normalised
 
 
-def _vif(session: Session, _: str, options: list[TypedOption]) -> None:
+def _vif(session: Session, varlist: str, options: list[TypedOption]) -> None:
     """Variance inflation factors."""
     typed = _only(options, "uncentered")
     design, X, _, w = _linear_data(session)
@@ -267,9 +267,10 @@ def _summarize(session: Session, _: str, options: list[TypedOption]) -> None:
     rows = session.e.sample
     assert rows is not None
     source = SessionSource(session)
-    entries: list[tuple[str, FloatArray]] = []
-    for name in session.e.macros["depvar"].split():
-        entries.append((name, np.asarray(session.evaluate(name), dtype=np.float64)))
+    entries: list[tuple[str, FloatArray]] = [
+        (name, np.asarray(session.evaluate(name), dtype=np.float64))
+        for name in session.e.macros["depvar"].split()
+    ]
     for design in estimation.designs.values():
         for column in design.columns:
             if column.status == "base" or any(column.name == known for known, _ in entries):
@@ -356,9 +357,15 @@ _HANDLERS: dict[str, Handler] = {
     "summarize": _summarize,
     "bgodfrey": _bgodfrey,
     "dwatson": _dwatson,
-    "firststage": lambda session, rest, options: first_stage_statistics(session, _only(options, "all", "forcenonrobust")),
-    "overid": lambda session, rest, options: overidentification(session, _only(options, "forcenonrobust", "lags")),
-    "endogenous": lambda session, rest, options: endogenous(session, rest, _only(options, "forcenonrobust", "forceweights")),
+    "firststage": lambda session, rest, options: first_stage_statistics(
+        session, _only(options, "all", "forcenonrobust")
+    ),
+    "overid": lambda session, rest, options: overidentification(
+        session, _only(options, "forcenonrobust", "lags")
+    ),
+    "endogenous": lambda session, rest, options: endogenous(
+        session, rest, _only(options, "forcenonrobust", "forceweights")
+    ),
     "classification": lambda session, rest, options: classification(session, _only(options, "cutoff", "all")),
     "gof": lambda session, rest, options: goodness_of_fit(session, _only(options, "group", "table")),
 }

@@ -99,7 +99,9 @@ def _minimum_eigenvalue(model: InstrumentalModel) -> float:
     full = np.column_stack([model.exogenous, model.instruments])
 
     def residuals(X: FloatArray) -> FloatArray:
-        fits = [least_squares(X, column, w, constant=model.constant).residuals for column in model.endogenous.T]
+        fits = [
+            least_squares(X, column, w, constant=model.constant).residuals for column in model.endogenous.T
+        ]
         return np.column_stack(fits)
 
     on_x, on_z = residuals(model.exogenous), residuals(full)
@@ -128,7 +130,10 @@ def _critical_values(session: Session, model: InstrumentalModel, k2: int) -> Non
         log.line("  2SLS relative bias                 |         (not available)")
     log.line("  -----------------------------------+---------------------------------")
     log.line("                                     |   10%     15%     20%     25%")
-    for name, table in (("2SLS size of nominal 5% Wald test ", _SIZE), ("LIML size of nominal 5% Wald test ", _SIZE_LIML)):
+    for name, table in (
+        ("2SLS size of nominal 5% Wald test ", _SIZE),
+        ("LIML size of nominal 5% Wald test ", _SIZE_LIML),
+    ):
         log.line(f"  {name} |" + "".join(f"{v:8.2f}" for v in table[k2]))
     log.line(rule)
 
@@ -173,11 +178,11 @@ def overidentification(session: Session, typed: dict[str, str]) -> None:
     if model.estimator == "2sls":
         sargan = n * ess / total
         basmann = ess / (fit.rss / (n - k))
-        rows = (("Sargan (score)", sargan, "sargan"), ("Basmann", basmann, "basmann"))
+        rows = [("Sargan (score)", sargan, "sargan"), ("Basmann", basmann, "basmann")]
     else:
         kappa = model.fit.kappa
         ar = n * math.log(kappa)
-        rows = (("Anderson–Rubin", ar, "ar"),)
+        rows = [("Anderson–Rubin", ar, "ar")]
         basmann = (kappa - 1.0) * (n - k) / extra
         p = f_tail(basmann, extra, n - k)
         results.scalars.update(basmann=basmann, p_basmann=p)
@@ -256,9 +261,11 @@ def endogenous(session: Session, varlist: str, typed: dict[str, str]) -> None:
 
 
 def _robust_endogenous(session: Session, model: InstrumentalModel, X: FloatArray, v: FloatArray) -> None:
-    w, n, m = model.sample.w, model.sample.n, v.shape[1]
+    w, m = model.sample.w, v.shape[1]
     ols = least_squares(X, model.y, w, constant=model.constant)
-    residual = np.column_stack([least_squares(X, column, w, constant=model.constant).residuals for column in v.T])
+    residual = np.column_stack(
+        [least_squares(X, column, w, constant=model.constant).residuals for column in v.T]
+    )
     weights = np.ones(len(model.y)) if w is None else w
     scores = residual * (ols.residuals * weights)[:, None]
     if model.sample.clusters is not None:
@@ -277,5 +284,3 @@ def _robust_endogenous(session: Session, model: InstrumentalModel, X: FloatArray
     session.r = ResultSet(
         scalars={"r_score": score, "p_r_score": p1, "regF": F, "p_regF": p2, "df": float(m), "regFdf_d": df2}
     )
-
-

@@ -64,11 +64,16 @@ class Linear:
     def stdp(self, rows: BoolArray) -> FloatArray:
         X = self.matrix(rows)
         V = self.V[np.ix_(self.active, self.active)]
-        return np.sqrt(np.einsum("ij,ij->i", X @ V, X))
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", X @ V, X)), dtype=np.float64)
 
 
 def linear_prediction(
-    session: Session, estimation: Estimation, rows: BoolArray, equation: str | None = None, *, offset: bool = True,
+    session: Session,
+    estimation: Estimation,
+    rows: BoolArray,
+    equation: str | None = None,
+    *,
+    offset: bool = True,
     source: Source | None = None,
 ) -> Linear:
     """The equation's design with its coefficients taken from e(b)."""
@@ -221,4 +226,3 @@ def _store(
     missing = int(np.count_nonzero(is_missing(full)))
     if missing:
         session.log.line(f"({missing:,} missing value{'s' if missing != 1 else ''} generated)")
-

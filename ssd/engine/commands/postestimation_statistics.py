@@ -89,7 +89,12 @@ def statistics_of(session: Session, estimation: Estimation) -> Statistics:
     extra = estimation.predictions.get("statistics")
     if isinstance(extra, Statistics):
         return Statistics(
-            {**common, **extra.functions}, extra.default, extra.note, depvar, in_sample=extra.in_sample, many=extra.many
+            {**common, **extra.functions},
+            extra.default,
+            extra.note,
+            depvar,
+            in_sample=extra.in_sample,
+            many=extra.many,
         )
     raise unsupported(f"predict after {command} is")
 
@@ -115,7 +120,7 @@ def _leverage(request: Request) -> FloatArray:
         spread = np.ones(len(sample))
         spread[sample] = w
         h = h * spread[request.rows]
-    return h
+    return np.asarray(h, dtype=np.float64)
 
 
 def _rmse(request: Request) -> float:
@@ -259,13 +264,14 @@ def _probability(request: Request) -> FloatArray:
 def _binary_score(request: Request) -> FloatArray:
     p = _probability(request)
     y = (request.y != 0.0).astype(np.float64)
-    return (y - p) / (p * (1.0 - p)) * inverse_link_slope(_kind(request), request.xb)
+    slope = inverse_link_slope(_kind(request), request.xb)
+    return np.asarray((y - p) / (p * (1.0 - p)) * slope, dtype=np.float64)
 
 
 def _pearson_binary(request: Request) -> FloatArray:
     p = _probability(request)
     y = (request.y != 0.0).astype(np.float64)
-    return (y - p) / np.sqrt(p * (1.0 - p))
+    return np.asarray((y - p) / np.sqrt(p * (1.0 - p)), dtype=np.float64)
 
 
 def _deviance_binary(request: Request) -> FloatArray:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 
-def information_row(scalars: dict[str, float], n: float | None = None) -> tuple[float, float, float, int, float, float]:
+def information_row(
+    scalars: dict[str, float], n: float | None = None
+) -> tuple[float, float, float, int, float, float]:
     """N, ll_0, ll, df, AIC, BIC of stored scalars; k is e(rank)."""
     ll = scalars.get("ll", math.nan)
     k = int(scalars.get("rank", 0.0))
@@ -30,7 +32,9 @@ def information_row(scalars: dict[str, float], n: float | None = None) -> tuple[
     )  # fmt: skip
 
 
-def print_information(session: Session, rows: list[tuple[str, tuple[float, float, float, int, float, float]]]) -> None:
+def print_information(
+    session: Session, rows: list[tuple[str, tuple[float, float, float, int, float, float]]]
+) -> None:
     log = session.log
     log.line("Akaike's information criterion and Bayesian information criterion")
     log.line()
@@ -73,7 +77,9 @@ def _binary_data(session: Session) -> tuple[FloatArray, FloatArray, FloatArray]:
         raise unsupported("this estat subcommand with weights is")
     linear = linear_prediction(session, estimation, rows)
     p = inverse_link(command, linear.xb(rows))
-    y = (np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows] != 0.0).astype(np.float64)
+    y = (np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows] != 0.0).astype(
+        np.float64
+    )
     w = np.ones(len(y)) if estimation.normalised is None else estimation.normalised
     return y, p, w
 
@@ -140,7 +146,9 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
     y, p, w = _binary_data(session)
     log = session.log
     log.line()
-    log.line(f"Goodness-of-fit test after {'probit' if session.e.macros['cmd'] == 'probit' else 'logistic'} model")
+    log.line(
+        f"Goodness-of-fit test after {'probit' if session.e.macros['cmd'] == 'probit' else 'logistic'} model"
+    )
     log.line(f"Variable: {session.e.macros['depvar']}")
     log.line()
     n = float(w.sum())
@@ -148,7 +156,9 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
         g = int(typed["group"])
         order = np.argsort(p, kind="stable")
         cumulative = np.cumsum(w[order])
-        cuts = [p[order][min(int(np.searchsorted(cumulative, n * q / g - 1e-9)), len(p) - 1)] for q in range(1, g)]
+        cuts = [
+            p[order][min(int(np.searchsorted(cumulative, n * q / g - 1e-9)), len(p) - 1)] for q in range(1, g)
+        ]
         group = np.searchsorted(np.array(cuts), p, side="left")
         size = np.bincount(group, weights=w, minlength=g)
         observed = np.bincount(group, weights=w * y, minlength=g)

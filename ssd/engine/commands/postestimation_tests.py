@@ -92,7 +92,11 @@ def _word(session: Session, word: str, names: Sequence[str]) -> list[LinearForm]
         hits = [j for j, name in enumerate(names) if pattern.fullmatch(name.rpartition(":")[2])]
         if hits:
             return [_unit(j, len(names)) for j in hits]
-    if re.fullmatch(r"\w+", word) and coefficient_position(names, "", word) is None and word in session.data.variables:
+    if (
+        re.fullmatch(r"\w+", word)
+        and coefficient_position(names, "", word) is None
+        and word in session.data.variables
+    ):
         raise StataError(111, f"{word} not found")
     return [parse_form(session, word)]
 
@@ -190,7 +194,9 @@ def testparm(session: Session, line: Line) -> None:
         if plain_term(bare) in wanted or (is_factor and variables in factors):
             hits.append(j)
     if not hits:
-        raise StataError(111, "no such variables;\nthe specified varlist does not identify any testable coefficients")
+        raise StataError(
+            111, "no such variables;\nthe specified varlist does not identify any testable coefficients"
+        )
     forms = [_unit(j, len(names)) for j in hits]
     if line.flag("equal"):
         forms = [LinearForm(form.weights - forms[0].weights) for form in forms[1:]]
@@ -256,13 +262,15 @@ def nlcom(session: Session, line: Line) -> None:
     level = level_of(session, line)
     text = line.anything.strip()
     groups = _groups(text) if text.startswith("(") else None
-    whole = groups is not None and (len(groups) > 1 or re.match(r"\s*[A-Za-z_]\w*\s*:", groups[0]) is not None)
+    whole = groups is not None and (
+        len(groups) > 1 or re.match(r"\s*[A-Za-z_]\w*\s*:", groups[0]) is not None
+    )
     pieces = groups if whole and groups is not None else [text]
     labels, expressions = [], []
     for index, piece in enumerate(pieces):
-        label = re.match(r"\s*([A-Za-z_]\w*)\s*:(?!:)(.*)$", piece, re.DOTALL)
-        labels.append(label.group(1) if label else f"_nl_{index + 1}")
-        expressions.append((label.group(2) if label else piece).strip())
+        named = re.match(r"\s*([A-Za-z_]\w*)\s*:(?!:)(.*)$", piece, re.DOTALL)
+        labels.append(named.group(1) if named else f"_nl_{index + 1}")
+        expressions.append((named.group(2) if named else piece).strip())
     if not all(expressions):
         raise invalid_syntax()
     estimate = np.array([evaluate_at(session, expression, names, b) for expression in expressions])

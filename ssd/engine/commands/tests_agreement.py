@@ -82,17 +82,14 @@ def _signs(line: Line, names: list[str], items: FloatArray) -> FloatArray:
     return np.ones(len(names)) if line.flag("asis") else item_signs(items)
 
 
-def _items(
-    session: Session, names: list[str], items: FloatArray, signs: FloatArray, standardize: bool
-) -> None:
+def _items(session: Session, names: list[str], items: FloatArray, signs: FloatArray, standardize: bool) -> None:
     """Item-test and item-rest correlations and alpha without each item."""
     log = session.log
     scale = (items - items.mean(axis=0)) / items.std(axis=0, ddof=1) if standardize else items
+    average = "correlation" if standardize else "covariance "
     log.line("                                                            Average")
     log.line("                             Item-test     Item-rest       interitem")
-    log.line(
-        f"Item         |  Obs  Sign   correlation   correlation     {'correlation' if standardize else 'covariance '}      alpha"
-    )
+    log.line(f"Item         |  Obs  Sign   correlation   correlation     {average}      alpha")
     log.line("-" * 13 + "+" + "-" * 65)
     for position, name in enumerate(names):
         rest = np.delete(scale, position, axis=1)
@@ -137,7 +134,7 @@ def kap(session: Session, line: Line) -> None:
         weights=chosen.frequencies(),
         minlength=k * k,
     )
-    table = flat.reshape(k, k)
+    table = flat.astype(np.float64).reshape(k, k)
     if line.flag("tab"):
         session.run(f"tabulate {first} {second}")
     weights = kappa_weights(k, kind)
@@ -153,7 +150,8 @@ def kap(session: Session, line: Line) -> None:
     log.line("Agreement   agreement     Kappa   Std. err.         Z      Prob>Z")
     log.line("-" * 65)
     log.line(
-        f"{100 * test.observed:7.2f}%{100 * test.expected:11.2f}%{test.kappa:11.4f}{test.se:11.4f}{test.z:11.2f}{test.p:12.4f}"
+        f"{100 * test.observed:7.2f}%{100 * test.expected:11.2f}%"
+        f"{test.kappa:11.4f}{test.se:11.4f}{test.z:11.2f}{test.p:12.4f}"
     )
     session.r = ResultSet(
         scalars={

@@ -47,20 +47,14 @@ def oneway(session: Session, line: Line) -> None:
     y = session.data.numeric(y_name)[chosen.mask]
     table = one_way(y, groups.codes.astype(np.float64), groups.size, chosen.frequencies(), chosen.n)
     if line.flag("tabulate"):
-        shown = [
-            s
-            for s, off in (("mean", "nomeans"), ("sd", "nostandard"), ("freq", "nofreq"))
-            if not line.flag(off)
-        ]
+        shown = [s for s, off in (("mean", "nomeans"), ("sd", "nostandard"), ("freq", "nofreq")) if not line.flag(off)]
         print_summaries(session, heading(session, y_name), groups, y, chosen, shown)
     chi2, df_bart, p_bart = bartlett(table.counts, np.nan_to_num(table.variances))
     if not line.flag("noanova"):
         _print_oneway(session, table, chi2, df_bart, p_bart)
     for method, title in (("bonferroni", "Bonferroni"), ("scheffe", "Scheffe"), ("sidak", "Sidak")):
         if line.flag(method):
-            _comparisons(
-                session, heading(session, y_name), heading(session, by), groups, table, method, title
-            )
+            _comparisons(session, heading(session, y_name), heading(session, by), groups, table, method, title)
     session.r = ResultSet(
         scalars={
             "N": table.n,
@@ -100,9 +94,7 @@ def _oneway_cells(ss: float, df: float) -> str:
     return right(number(ss, "%11.0g"), 14) + right(f"{df:.0f}", 7) + right(ms, 13)
 
 
-def _comparisons(
-    session: Session, y: str, by: str, groups: Categories, table: OneWay, method: str, title: str
-) -> None:
+def _comparisons(session: Session, y: str, by: str, groups: Categories, table: OneWay, method: str, title: str) -> None:
     log = session.log
     span = 11 * (groups.size - 1)
     log.line()
@@ -122,7 +114,8 @@ def _comparisons(
 
 @command(
     "anova",
-    "anything [if] [in] [fweight aweight] [, SEquential Partial NOCONstant DROPEMPtycells BSE(string) REPeated(varlist)]",
+    "anything [if] [in] [fweight aweight] [, SEquential Partial NOCONstant DROPEMPtycells "
+    "BSE(string) REPeated(varlist)]",
     stored="e(N) e(mss) e(df_m) e(rss) e(df_r) e(r2) e(r2_a) e(F) e(rmse) e(ss_#) e(df_#) e(F_#) e(term_#) e(b) e(V)",
     refused="repeated(), bse(), nested terms (|) and error terms (/), noconstant, dropemptycells",
 )
@@ -189,9 +182,7 @@ def _term_columns(session: Session, label: str, chosen: Selection) -> FloatArray
 
 def _replayable_regression(session: Session, line: Line, y: str, labels: list[str]) -> None:
     """The underlying regression, so that `regress` replays it and postestimation works."""
-    terms = " ".join(
-        "#".join(p if p.startswith("c.") else f"i.{p}" for p in label.split("#")) for label in labels
-    )
+    terms = " ".join("#".join(p if p.startswith("c.") else f"i.{p}" for p in label.split("#")) for label in labels)
     text = f"regress {y} {terms}"
     if line.weight is not None:
         text += f" [{line.weight.kind}={line.weight.expression}]"
@@ -217,9 +208,7 @@ def _print_anova(session: Session, fitted: Factorial, sequential: bool) -> None:
     bar = " " * 14 + "-" * 11 + "+" + "-" * 52
     log.line(bar)
     rows = [("Model", mss, df_m), ("", 0.0, 0.0)]
-    rows += [
-        (label, ss, float(df)) for label, ss, df in zip(fitted.labels, fitted.ss, fitted.df, strict=True)
-    ]
+    rows += [(label, ss, float(df)) for label, ss, df in zip(fitted.labels, fitted.ss, fitted.df, strict=True)]
     for label, ss, df in rows:
         if not label:
             log.line(" " * 25 + "|")
@@ -260,9 +249,7 @@ def _store_anova(session: Session, line: Line, y: str, fitted: Factorial) -> Non
     }
     macros = dict(regression.macros)
     macros |= {"cmd": "anova", "cmdline": f"anova {line.text.strip()}", "depvar": y, "title": ""}
-    for position, (label, ss, df) in enumerate(
-        zip(fitted.labels, fitted.ss, fitted.df, strict=True), start=1
-    ):
+    for position, (label, ss, df) in enumerate(zip(fitted.labels, fitted.ss, fitted.df, strict=True), start=1):
         scalars |= {f"ss_{position}": ss, f"df_{position}": float(df)}
         if df > 0:
             scalars[f"F_{position}"] = ss / df / mse

@@ -69,9 +69,7 @@ def _report(session: Session, line: Line, title: str, letter: str, least: int) -
         w, v, z, p = test(x)
         large |= x.size > 2000
         stub = right(abbreviate(name, 12), 12)
-        log.line(
-            f"{stub} |{count(x.size):>{11 if letter == 'W' else 10}}{w:11.5f}{v:11.3f}{z:10.3f}{p:11.5f}"
-        )
+        log.line(f"{stub} |{count(x.size):>{11 if letter == 'W' else 10}}{w:11.5f}{v:11.3f}{z:10.3f}{p:11.5f}")
         session.r = ResultSet(scalars={"N": float(x.size), "W": w, "V": v, "z": z, "p": p})
     if large and letter == "W":
         log.line()

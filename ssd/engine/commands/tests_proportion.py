@@ -61,9 +61,7 @@ def prtest(session: Session, line: Line) -> None:
         )
     else:
         x = _binary(session, first, mask & present(session, first))
-        _one(
-            session, first, float(x.size), float(x.mean()), session.evaluate_number(match[2]), match[2], level
-        )
+        _one(session, first, float(x.size), float(x.mean()), session.evaluate_number(match[2]), match[2], level)
 
 
 @command("prtesti", "anything [, Level(cilevel) COUnt]", stored=STORED)
@@ -89,7 +87,7 @@ def _binary(session: Session, name: str, kept: np.ndarray) -> FloatArray:
         raise no_observations()
     if np.any((x != 0) & (x != 1)):
         raise StataError(450, f"{name} is not a 0/1 variable")
-    return x
+    return np.asarray(x, dtype=np.float64)
 
 
 def _z_critical(level: float) -> float:
@@ -159,9 +157,7 @@ def _two(session: Session, groups: list[tuple[str, float, float]], level: float,
         _row(session, abbreviate(name, 12), p, se, critical)
     log.line(rule(13, 64))
     _row(session, "diff", p1 - p2, test.se, critical)
-    log.line(
-        f"{'':12} |{'under H0:':>11}{right(number(test.se_null), 11)}{test.z:9.2f}{test.p_two_sided:8.3f}"
-    )
+    log.line(f"{'':12} |{'under H0:':>11}{right(number(test.se_null), 11)}{test.z:9.2f}{test.p_two_sided:8.3f}")
     log.line(LINE)
     statement(
         log,

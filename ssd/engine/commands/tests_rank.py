@@ -232,9 +232,7 @@ def signtest(session: Session, line: Line) -> None:
     )
 
 
-@command(
-    "kwallis", "varname [if] [in], BY(varname)", by="recall", stored="r(df) r(chi2) r(chi2_adj) r(p) r(p_adj)"
-)
+@command("kwallis", "varname [if] [in], BY(varname)", by="recall", stored="r(df) r(chi2) r(chi2_adj) r(p) r(p_adj)")
 def kwallis(session: Session, line: Line) -> None:
     """Kruskal-Wallis equality-of-populations rank test."""
     from scipy.stats import chi2
@@ -326,9 +324,7 @@ def median(session: Session, line: Line) -> None:
     title = heading(session, by)
     log.line("   Greater |")
     log.line("  than the |" + " " * max(0, (span - display_width(title)) // 2) + title)
-    log.line(
-        "    median |" + "".join(right(clip(label, 9), 10) + " " for label in groups.labels) + "|     Total"
-    )
+    log.line("    median |" + "".join(right(clip(label, 9), 10) + " " for label in groups.labels) + "|     Total")
     log.line(rule(11, span, 10))
     for label, row in (("no", table[0]), ("yes", table[1]), ("Total", table.sum(axis=0))):
         if label == "Total":

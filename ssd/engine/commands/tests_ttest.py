@@ -19,7 +19,9 @@ from ssd.engine.session import Session
 from ssd.engine.stats.group_means import TTest, one_sample, t_critical, two_samples
 from ssd.engine.stats.moments import moments
 
-STORED = "r(N_1) r(N_2) r(mu_1) r(mu_2) r(df_t) r(t) r(p) r(p_l) r(p_u) r(se) r(sd_1) r(sd_2) r(sd) r(level) r(lb) r(ub)"
+STORED = (
+    "r(N_1) r(N_2) r(mu_1) r(mu_2) r(df_t) r(t) r(p) r(p_l) r(p_u) r(se) r(sd_1) r(sd_2) r(sd) r(level) r(lb) r(ub)"
+)
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,13 @@ def ttest(session: Session, line: Line) -> None:
     match = re.fullmatch(r"\s*(\S+?)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
         raise (
-            StataError(100, "by() option required")
-            if re.fullmatch(r"\s*\w+\s*", line.anything)
-            else invalid_syntax()
+            StataError(100, "by() option required") if re.fullmatch(r"\s*\w+\s*", line.anything) else invalid_syntax()
         )
     first = session.expand_varlist(match[1])[0]
     second = _variable(session, match[2])
     if second is None:
         x = _complete(session, [first], mask)[0]
-        report_one(
-            session, group_of(short(first), x), first, session.evaluate_number(match[2]), match[2], level
-        )
+        report_one(session, group_of(short(first), x), first, session.evaluate_number(match[2]), match[2], level)
     elif line.flag("unpaired"):
         x, y = (
             session.data.numeric(first)[mask & present(session, first)],
@@ -111,9 +109,7 @@ def group_of(label: str, x: FloatArray) -> Group:
     return Group(label, m.n, m.mean, m.sd)
 
 
-def _by_groups(
-    session: Session, line: Line, name: str, by: str, mask: np.ndarray, level: float, unequal: bool
-) -> None:
+def _by_groups(session: Session, line: Line, name: str, by: str, mask: np.ndarray, level: float, unequal: bool) -> None:
     kept = mask & present(session, name) & present(session, by)
     groups = two_groups(session, by, kept)
     x = session.data.numeric(name)[kept]
@@ -234,9 +230,7 @@ def combine_groups(a: Group, b: Group) -> Group:
     """The two groups as one sample."""
     n = a.n + b.n
     mean = (a.n * a.mean + b.n * b.mean) / n
-    squares = (
-        (a.n - 1) * a.sd**2 + (b.n - 1) * b.sd**2 + a.n * (a.mean - mean) ** 2 + b.n * (b.mean - mean) ** 2
-    )
+    squares = (a.n - 1) * a.sd**2 + (b.n - 1) * b.sd**2 + a.n * (a.mean - mean) ** 2 + b.n * (b.mean - mean) ** 2
     return Group("Combined", n, mean, float(np.sqrt(squares / (n - 1))))
 
 

@@ -82,9 +82,7 @@ def _single(session: Session, g: Group, null: float, null_text: str, level: floa
         f"Degrees of freedom = {g.n - 1:8.0f}",
     )
     lower_first = test.p_lower <= test.p_upper
-    _three(
-        session, f"sd < {null_text}", f"sd != {null_text}", f"sd > {null_text}", "C", "c", test, lower_first
-    )
+    _three(session, f"sd < {null_text}", f"sd != {null_text}", f"sd > {null_text}", "C", "c", test, lower_first)
     session.r = ResultSet(
         scalars={
             "N": g.n,
@@ -160,9 +158,7 @@ def robvar(session: Session, line: Line) -> None:
     if groups.size < 2:
         raise StataError(420, "1 group found, at least 2 required")
     x = session.data.numeric(name)[kept]
-    print_summaries(
-        session, heading(session, name), groups, x, Selection(kept, None, ""), ["mean", "sd", "freq"]
-    )
+    print_summaries(session, heading(session, name), groups, x, Selection(kept, None, ""), ["mean", "sd", "freq"])
     results, df1, df2 = robust_variance([x[groups.codes == code] for code in range(groups.size)])
     scalars = {"N": float(x.size)}
     log = session.log

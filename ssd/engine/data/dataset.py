@@ -24,6 +24,7 @@ from ssd.engine.data.storage import (
 )
 from ssd.engine.errors import StataError, already_defined, type_mismatch, variable_not_found
 from ssd.engine.missing import BoolArray, FloatArray
+from ssd.engine.results import ResultSet
 
 __all__ = ["STORAGE", "Dataset", "ObjectArray", "Variable"]
 
@@ -62,7 +63,10 @@ class Dataset:
     changed: bool = False
     timestamp: str = ""
     """When the file was saved, `dd Mon yyyy hh:mm`; empty for data that were never saved."""
-    value_label_language: str = ""
+    followed: ResultSet | None = field(default=None, repr=False, compare=False)
+    """The estimation results whose e(sample) moves along when observations are reordered or dropped."""
+    kept_sample: BoolArray | None = field(default=None, repr=False, compare=False)
+    """In a copy: e(sample) as it was when the copy was made, for `restore`."""
 
     # --- reading ---
     def variable(self, name: str) -> Variable:
@@ -235,7 +239,14 @@ class Dataset:
             self.sorted_by = self.sorted_by[: self.sorted_by.index(name)]
 
     # --- changing observations ---
+    def _follow(self, rows: NDArray[Any]) -> None:
+        """Select or reorder e(sample) like the observations."""
+        results = self.followed
+        if results is not None and results.sample is not None and len(results.sample) == self.n_obs:
+            results.sample = results.sample[rows]
+
     def keep_observations(self, mask: BoolArray) -> None:
+        self._follow(mask)
         for column in self.variables.values():
             column.values = column.values[mask]
         self.n_obs = int(np.count_nonzero(mask))
@@ -243,6 +254,7 @@ class Dataset:
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Reorder (or repeat) observations by position."""
+        self._follow(order)
         for column in self.variables.values():
             column.values = column.values[order]
         self.n_obs = len(order)
@@ -254,6 +266,8 @@ class Dataset:
         added = n_obs - self.n_obs
         if added < 0:
             raise StataError(198, "obs() may not be smaller than _N")
+        if self.followed is not None and self.followed.sample is not None and added:
+            self.followed.sample = np.concatenate([self.followed.sample, np.zeros(added, dtype=np.bool_)])
         for column in self.variables.values():
             filler = np.empty(added, dtype=column.values.dtype)
             filler.fill("" if column.is_string else missing_code(column.type))
@@ -276,8 +290,10 @@ class Dataset:
 
     def copy(self) -> Dataset:
         """A copy that shares no array with this one (for preserve and frames)."""
+        sample = self.followed.sample if self.followed is not None else None
         return replace(
             self,
+            kept_sample=None if sample is None else sample.copy(),
             variables={
                 name: replace(column, values=column.values.copy(), chars=dict(column.chars))
                 for name, column in self.variables.items()

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.engine.data.order import code_order
 from ssd.engine.missing import MISSING, FloatArray
 
 Ids = NDArray[np.intp]
@@ -141,7 +142,8 @@ def maximum(c: Cells) -> FloatArray:
 
 def percentile(c: Cells, p: float) -> FloatArray:
     """The p-th percentile (0 < p < 100) of each group."""
-    order = np.lexsort((c.values, c.ids))
+    by_value = np.argsort(c.values)
+    order = by_value[code_order(c.ids[by_value], c.n_groups)]
     x, ids = c.values[order], c.ids[order]
     count = np.bincount(ids, minlength=c.n_groups)
     start = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.intp)

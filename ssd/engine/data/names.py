@@ -13,7 +13,8 @@ from ssd.engine.errors import StataError, ambiguous_abbreviation, variable_not_f
 MAX_NAME: Final = 32
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 _RESERVED: Final = frozenset(
-    "_all _b byte _coef _cons double float if in int long _n _N _pi _pred _rc _skip strL using with".split()
+    {"_all", "_b", "byte", "_coef", "_cons", "double", "float", "if", "in", "int", "long", "_n", "_N", "_pi"}
+    | {"_pred", "_rc", "_skip", "strL", "using", "with"}
 )
 _STR_TYPE: Final = re.compile(r"str\d+")
 

@@ -35,6 +35,16 @@ def stable_order(keys: Sequence[NDArray[Any]]) -> IndexArray:
     return order
 
 
+def code_order(codes: IndexArray, n_codes: int) -> IndexArray:
+    """Stable order of group numbers 0 … n_codes - 1; 16-bit keys take numpy's radix sort."""
+    narrow = np.uint16 if n_codes <= 65536 else np.int32 if n_codes < 2**31 else np.int64
+    if n_codes == codes.size and n_codes and bool(np.bincount(codes, minlength=n_codes).max() == 1):
+        order = np.empty(n_codes, dtype=np.intp)
+        order[codes] = np.arange(n_codes)
+        return order
+    return np.argsort(codes.astype(narrow), kind="stable")
+
+
 def is_ordered(keys: Sequence[NDArray[Any]]) -> bool:
     """Whether rows are already in ascending order of `keys`."""
     n = len(keys[0])

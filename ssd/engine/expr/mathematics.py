@@ -72,7 +72,8 @@ def running_sum(context: Context, x: float | FloatArray) -> Value:
         return total
     if np.array_equal(counted, np.trunc(counted)):
         before = np.concatenate([[0.0], total])[groups.starts]
-        return total - before[groups.ids]
+        within: FloatArray = total - before[groups.ids]
+        return within
     # Subtracting a large running total loses digits of small groups, so each group is summed on its own.
     return np.concatenate([np.cumsum(part) for part in np.split(counted, groups.starts[1:])])
 
@@ -85,10 +86,21 @@ def _sign(x: FloatArray) -> Any:
     return np.sign(x)
 
 
+def _keeping_missing(compute: Any) -> Any:
+    """round(.a) is .a: the rounding functions return a missing argument itself."""
+    plain = strict(compute)
+
+    def run(x: float | FloatArray, *rest: float | FloatArray) -> Value:
+        outcome = np.where(np.asarray(x) < MISSING, plain(x, *rest), x)
+        return float(outcome) if outcome.ndim == 0 else outcome
+
+    return run
+
+
 def mathematical_functions() -> Table:
     table: Table = {}
     one: dict[str, Any] = {
-        "abs": np.abs, "ceil": np.ceil, "floor": np.floor, "int trunc": np.trunc, "sqrt": np.sqrt, "exp": np.exp,
+        "abs": np.abs,    "sqrt": np.sqrt, "exp": np.exp,
         "ln log": np.log, "log10": np.log10, "log2": np.log2, "sin": np.sin, "cos": np.cos, "tan": np.tan,
         "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh,
         "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "sign": _sign,
@@ -102,7 +114,9 @@ def mathematical_functions() -> Table:
     }  # fmt: skip
     for names, compute in one.items():
         entry(table, names, "n", strict(compute))
-    entry(table, "round", "n|n", strict(_round))
+    for names, compute in (("ceil", np.ceil), ("floor", np.floor), ("int trunc", np.trunc)):
+        entry(table, names, "n", _keeping_missing(compute))
+    entry(table, "round", "n|n", _keeping_missing(_round))
     entry(table, "mod", "nn", strict(_mod))
     entry(table, "atan2", "nn", strict(np.arctan2))
     entry(table, "comb", "nn", strict(_comb))

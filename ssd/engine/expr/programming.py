@@ -14,6 +14,7 @@ from ssd.engine.expr.syntax import Call, Name, Node, Operated
 from ssd.engine.expr.system import system_value
 from ssd.engine.expr.text import add_mapped
 from ssd.engine.expr.values import Operand, Value, is_string, number
+from ssd.engine.lang.calls import by_state
 from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.results import ResultSet
 
@@ -178,6 +179,16 @@ def _chop(x: Any, tolerance: Any) -> Any:
     return np.where(np.abs(x - np.rint(x)) < tolerance, np.rint(x), x)
 
 
+def _by_index(context: Context) -> float:
+    state = by_state(context.session)
+    return float(state.index) if state is not None else 1.0
+
+
+def _by_last_call(context: Context) -> float:
+    state = by_state(context.session)
+    return float(state is None or state.is_last)
+
+
 def _byteorder() -> float:
     return 2.0
 
@@ -217,5 +228,8 @@ def programming_functions() -> Table:
     entry(table, "fileexists", "s", _file_exists, context=True)
     entry(table, "direxists", "s", _dir_exists, context=True)
     entry(table, "has_eprop", "x", lambda c, n: _has_eprop(c, _label_name(n)), context=True)
+    entry(table, "_by", "", lambda c: float(by_state(c.session) is not None), context=True)
+    entry(table, "_byindex", "", _by_index, context=True)
+    entry(table, "_bylastcall", "", _by_last_call, context=True)
     add_mapped(table, "tobytes", "s", lambda s: "".join(f"\\d{b:03d}" for b in s.encode()), text=True)
     return table

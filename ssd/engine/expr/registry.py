@@ -56,12 +56,14 @@ def strict(compute: Callable[..., Any]) -> Implementation:
     """A numeric function that is missing wherever an argument is missing or the result is no number."""
 
     def run(*arguments: float | FloatArray) -> Value:
-        clean = [
-            np.asarray(item, dtype=np.float64) if is_clean(item) else np.where(np.asarray(item) < MISSING, item, np.nan)
-            for item in arguments
-        ]
+        plain = [np.asarray(item, dtype=np.float64) for item in arguments]
+        present = [item < MISSING for item, raw in zip(plain, arguments, strict=True) if not is_clean(raw)]
+        if present:
+            plain = [np.where(item < MISSING, item, np.nan) for item in plain]
         with np.errstate(all="ignore"):
-            outcome = np.asarray(compute(*clean), dtype=np.float64)
+            outcome = np.asarray(compute(*plain), dtype=np.float64)
+        for known in present:
+            outcome = np.where(known, outcome, MISSING)
         if outcome.ndim == 0:
             value = float(outcome)
             return value if abs(value) < MISSING else MISSING
@@ -69,5 +71,3 @@ def strict(compute: Callable[..., Any]) -> Implementation:
 
     return run
 
-
-Unevaluated = tuple["Context", Any]

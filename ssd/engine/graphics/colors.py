@@ -203,10 +203,7 @@ def color(text: str) -> tuple[str, float]:
 def _intensify(hexed: str, factor: float) -> str:
     """Below 1 towards white, above 1 towards black."""
     parts = [int(hexed[i : i + 2], 16) for i in (1, 3, 5)]
-    if factor <= 1:
-        mixed = [round(255 - (255 - p) * factor) for p in parts]
-    else:
-        mixed = [round(p / factor) for p in parts]
+    mixed = [round(255 - (255 - p) * factor) for p in parts] if factor <= 1 else [round(p / factor) for p in parts]
     return "#{:02x}{:02x}{:02x}".format(*mixed)
 
 

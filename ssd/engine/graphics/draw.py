@@ -43,7 +43,7 @@ def export(graph: Graph, path: Path, kind: str, width: int | None, height: int |
     import matplotlib.pyplot as plt
 
     note = ""
-    settings: dict[str, Any] = {
+    settings: Any = {
         "svg.hashsalt": "ssd-engine",
         "font.family": ["DejaVu Sans"],
         "font.size": 10.0,
@@ -172,7 +172,9 @@ def _panel(axes: Any, panel: Panel, look: Scheme, graph: Graph) -> list[tuple[in
         for line in lines:
             _reference(draw, line)
     if panel.centre_text:
-        axes.text(0.5, 0.5, panel.centre_text, transform=axes.transAxes, ha="center", va="center", fontsize=10, wrap=True)
+        axes.text(
+            0.5, 0.5, panel.centre_text, transform=axes.transAxes, ha="center", va="center", fontsize=10, wrap=True
+        )
         for side in ("top", "right", "bottom", "left"):
             axes.spines[side].set_visible(True)
             axes.spines[side].set_color("#bbbbbb")
@@ -204,9 +206,7 @@ def _layer(axes: Any, layer: Layer, look: Scheme, position: int) -> Any:
     mark = style.marker_color or style.color or style.line_color or base
     width = style.width if style.width is not None else 1.5
     pattern = (
-        style.pattern
-        if style.pattern is not None
-        else colors.pattern(look.patterns[position % len(look.patterns)])
+        style.pattern if style.pattern is not None else colors.pattern(look.patterns[position % len(look.patterns)])
     )
     x, y = (
         (layer.y, layer.x)
@@ -254,11 +254,7 @@ def _layer(axes: Any, layer: Layer, look: Scheme, position: int) -> Any:
         )
     elif kind == "rarea":
         alpha = (
-            fill[1]
-            if style.opacity is None and fill[1] < 1
-            else style.opacity
-            if style.opacity is not None
-            else 0.35
+            fill[1] if style.opacity is None and fill[1] < 1 else style.opacity if style.opacity is not None else 0.35
         )
         handle = axes.fill_between(x, y, layer.y2, color=fill[0], alpha=alpha, linewidth=0, zorder=1.8)
     elif kind in ("bar", "histogram", "rbar"):
@@ -284,9 +280,7 @@ def _layer(axes: Any, layer: Layer, look: Scheme, position: int) -> Any:
     return handle
 
 
-def _markers(
-    axes: Any, x: Any, y: Any, layer: Layer, look: Scheme, position: int, mark: tuple[str, float]
-) -> Any:
+def _markers(axes: Any, x: Any, y: Any, layer: Layer, look: Scheme, position: int, mark: tuple[str, float]) -> Any:
     style = layer.style
     marker, filled = style.marker or colors.symbol(look.symbols[position % len(look.symbols)])
     size = style.marker_size or (4.2 if x.size < 400 else 3.0)
@@ -356,9 +350,7 @@ def _spikes(axes: Any, layer: Layer, line: tuple[str, float], width: float, mark
 def _axis(axes: Any, axis: Axis, letter: str, look: Scheme) -> None:
     setter = axes.set_xlabel if letter == "x" else axes.set_ylabel
     if axis.title is not None:
-        setter(
-            axis.title.text, fontsize=axis.title.size or 10, color=axis.title.color or "#000000", labelpad=6
-        )
+        setter(axis.title.text, fontsize=axis.title.size or 10, color=axis.title.color or "#000000", labelpad=6)
     scale = axes.xaxis if letter == "x" else axes.yaxis
     if axis.log:
         (axes.set_xscale if letter == "x" else axes.set_yscale)("log")
@@ -367,9 +359,7 @@ def _axis(axes: Any, axis: Axis, letter: str, look: Scheme) -> None:
     if ticks.none:
         scale.set_ticks([])
     elif ticks.positions:
-        texts = [
-            text or _number(value, fmt) for value, text in zip(ticks.positions, ticks.texts, strict=True)
-        ]
+        texts = [text or _number(value, fmt) for value, text in zip(ticks.positions, ticks.texts, strict=True)]
         scale.set_ticks(ticks.positions, texts)
     else:
         _automatic(scale, axis, fmt)
@@ -430,7 +420,7 @@ def _pie(axes: Any, panel: Panel, look: Scheme) -> list[tuple[int, Any, str]]:
         counterclock=False,
         colors=[look.palette[i % len(look.palette)] for i in range(len(slices))],
         wedgeprops={"linewidth": 0.8, "edgecolor": "white"},
-        labels=[text for text in _slice_labels(panel)] if _slice_labels(panel) else None,
+        labels=list(_slice_labels(panel)) if _slice_labels(panel) else None,
         textprops={"fontsize": 9},
     )
     axes.set_aspect("equal")
@@ -446,7 +436,8 @@ def _boxes(axes: Any, panel: Panel, look: Scheme) -> list[tuple[int, Any, str]]:
     from ssd.engine.stats.moments import percentiles
 
     handles: list[tuple[int, Any, str]] = []
-    vertical = not panel.x.reverse
+    vertical = not panel.horizontal_boxes
+    categories_axis = panel.x if vertical else panel.y
     seen: dict[int, Any] = {}
     for position, (_, shade, values) in enumerate(panel.boxes or []):
         q1, middle, q3 = (float(v) for v in percentiles(values, np.array([25.0, 50.0, 75.0])))
@@ -481,9 +472,9 @@ def _boxes(axes: Any, panel: Panel, look: Scheme) -> list[tuple[int, Any, str]]:
         )
         seen.setdefault(shade, drawn["boxes"][0])
     for shade, handle in seen.items():
-        texts = panel.x.ticks.fmt.split("\n") if panel.x.ticks.fmt else []
+        texts = categories_axis.ticks.fmt.split("\n") if categories_axis.ticks.fmt else []
         handles.append((shade + 1, handle, texts[shade] if shade < len(texts) else ""))
-    panel.x.ticks.fmt = ""
+    categories_axis.ticks.fmt = ""
     return handles
 
 
@@ -528,14 +519,8 @@ def _legend(figure: Any, axes: Any, graph: Graph, look: Scheme, handles: list[tu
         10: "outside left upper",
         8: "outside left lower",
     }
-    across = (
-        1
-        if position in (2, 3, 4, 8, 9, 10)
-        else min(len(entries), 3 if max(len(t) for t in labels) < 22 else 2)
-    )
-    figure.legend(
-        drawn, labels, loc=outside[position], ncols=_columns(legend, len(entries), across), **arguments
-    )
+    across = 1 if position in (2, 3, 4, 8, 9, 10) else min(len(entries), 3 if max(len(t) for t in labels) < 22 else 2)
+    figure.legend(drawn, labels, loc=outside[position], ncols=_columns(legend, len(entries), across), **arguments)
 
 
 def _columns(legend: Legend, n: int, default: int) -> int:

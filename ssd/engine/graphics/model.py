@@ -114,6 +114,7 @@ class Panel:
     pie: list[tuple[str, float]] | None = None
     boxes: list[tuple[str, int, FloatArray]] | None = None
     """Box plots: label, palette index, values."""
+    horizontal_boxes: bool = False
     second_title: Text | None = None
     centre_text: str = ""
     """Words in the middle of an empty plot region (diagonal of a scatterplot matrix)."""

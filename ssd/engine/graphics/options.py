@@ -27,7 +27,7 @@ class Options:
 
     def take(self, name: str, minimum: int) -> str | None:
         """Value of the last occurrence, or None."""
-        found = [i for i in self.take_all(name, minimum)]
+        found = list(self.take_all(name, minimum))
         if not found:
             return None
         if found[-1].value is None:
@@ -149,9 +149,7 @@ def read_axis(options: Options, letter: str, axis: Axis, session: Session) -> No
             style = read_style(sub, session)
             sub.finish()
             values = (
-                [session.evaluate_number(body)]
-                if re.search(r"[A-Za-z]", body)
-                else parse_numlist(body, missing=False)
+                [session.evaluate_number(body)] if re.search(r"[A-Za-z]", body) else parse_numlist(body, missing=False)
             )
             axis.lines.extend(RefLine(v, style) for v in values)
     scale = options.take(f"{letter}scale", 3)
@@ -191,9 +189,7 @@ def read_style(options: Options, session: Session) -> Style:
     ):
         value = options.take(name, minimum)
         if value is not None:
-            setattr(
-                style, field, colors.color(split_words(value, keep_quotes=True)[0] if '"' in value else value)
-            )
+            setattr(style, field, colors.color(split_words(value, keep_quotes=True)[0] if '"' in value else value))
     marker = options.take("msymbol", 2)
     if marker is not None:
         style.marker = colors.symbol(marker.split()[0])
@@ -226,9 +222,9 @@ def read_legend(value: str, session: Session, legend: Legend) -> None:
         legend.order = []
         for word in split_words(order, keep_quotes=True):
             if word.startswith('"') and legend.order:
-                number, before = legend.order[-1]
+                key, before = legend.order[-1]
                 text = strip_quotes(word)
-                legend.order[-1] = (number, text if before is None else f"{before}\n{text}")
+                legend.order[-1] = (key, text if before is None else f"{before}\n{text}")
             elif word == "-":
                 raise unsupported("legend(order(-))")
             else:
@@ -236,18 +232,16 @@ def read_legend(value: str, session: Session, legend: Legend) -> None:
     for item in options.take_all("label", 3):
         words = split_words(item.value or "", keep_quotes=True)
         if len(words) >= 2:
-            legend.labels[int(session.evaluate_number(words[0]))] = "\n".join(
-                strip_quotes(w) for w in words[1:]
-            )
+            legend.labels[int(session.evaluate_number(words[0]))] = "\n".join(strip_quotes(w) for w in words[1:])
     for name, field in (("rows", "rows"), ("cols", "cols"), ("position", "position"), ("ring", "ring")):
-        number = options.number(session, name, 3 if name != "ring" else 4)
-        if number is not None:
-            setattr(legend, field, int(number))
+        placed = options.number(session, name, 3 if name != "ring" else 4)
+        if placed is not None:
+            setattr(legend, field, int(placed))
     size = options.take("size", 4)
     legend.size = colors.text_size(size) if size else None
     title = options.take("title", 5)
     legend.title = read_text(title).text if title else ""
-    for placed in (
+    for ignored in (
         "region",
         "symxsize",
         "symysize",
@@ -259,7 +253,7 @@ def read_legend(value: str, session: Session, legend: Legend) -> None:
         "bplacement",
         "stack",
     ):
-        options.take_all(placed, min(4, len(placed)))
+        options.take_all(ignored, min(4, len(ignored)))
     options.finish()
 
 

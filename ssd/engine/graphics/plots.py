@@ -84,9 +84,7 @@ class Built:
 
 def plot_type(word: str) -> str | None:
     """Full name of a plot type."""
-    return next(
-        (name for name, least in PLOT_TYPES.items() if len(word) >= least and name.startswith(word)), None
-    )
+    return next((name for name, least in PLOT_TYPES.items() if len(word) >= least and name.startswith(word)), None)
 
 
 def read_spec(session: Session, kind: str, text: str, base: BoolArray) -> Spec:
@@ -239,9 +237,7 @@ def _range(session: Session, spec: Spec) -> Built:
         order = np.argsort(x, kind="stable")
         low, high, x = low[order], high[order], x[order]
     label = f"{heading(session, low_name)}/{heading(session, high_name)}"
-    layer = Layer(
-        spec.kind, x, low, high, label, style, horizontal=horizontal, second_axis=_axis_choice(spec)
-    )
+    layer = Layer(spec.kind, x, low, high, label, style, horizontal=horizontal, second_axis=_axis_choice(spec))
     fmt = session.data.variables[x_name].format
     return Built([layer], heading(session, x_name), label, fmt, session.data.variables[low_name].format)
 
@@ -278,9 +274,7 @@ def _smoother(session: Session, spec: Spec) -> Built:
                 opacity=0.22 if style.opacity is None else style.opacity,
             )
             built.layers.append(Layer("rarea", grid, low, high, f"{level:g}% CI", band, second_axis=second))
-        built.layers.append(
-            Layer("line", grid, fitted, label="Fitted values", style=style, second_axis=second)
-        )
+        built.layers.append(Layer("line", grid, fitted, label="Fitted values", style=style, second_axis=second))
         return built
     if spec.kind == "lowess":
         options.flag("adjust", 3)
@@ -300,9 +294,7 @@ def _smoother(session: Session, spec: Spec) -> Built:
     style = read_style(options, session)
     used = ~np.isnan(fitted)
     built.layers.append(
-        Layer(
-            "line", grid[used], fitted[used], label=f"lpoly smooth: {heading(session, y_name)}", style=style
-        )
+        Layer("line", grid[used], fitted[used], label=f"lpoly smooth: {heading(session, y_name)}", style=style)
     )
     return built
 
@@ -360,15 +352,11 @@ def _one_variable(session: Session, spec: Spec) -> Built:
         horizontal = options.flag("horizontal", 4)
         style = read_style(options, session)
         kind = "area" if options.take("recast", 3) == "area" else "line"
-        layer = Layer(
-            kind, grid, density, label=f"kdensity {name}", style=style, second_axis=_axis_choice(spec)
-        )
+        layer = Layer(kind, grid, density, label=f"kdensity {name}", style=style, second_axis=_axis_choice(spec))
         if horizontal:
             layer.x, layer.y = layer.y, layer.x
         note = f"kernel = {kernel}, bandwidth = {number(used, '%6.4f')}"
-        return Built(
-            [layer], heading(session, name), "Density", session.data.variables[name].format, "", note
-        )
+        return Built([layer], heading(session, name), "Density", session.data.variables[name].format, "", note)
     return histogram(session, spec, name, x, weights)
 
 
@@ -378,11 +366,7 @@ def histogram(session: Session, spec: Spec, name: str, x: FloatArray, weights: F
     bins, width, start = (options.number(session, n, m) for n, m in (("bin", 3), ("width", 1), ("start", 5)))
     discrete = options.flag("discrete", 4)
     scale = next(
-        (
-            s
-            for s, m in (("density", 4), ("fraction", 4), ("frequency", 4), ("percent", 4))
-            if options.flag(s, m)
-        ),
+        (s for s, m in (("density", 4), ("fraction", 4), ("frequency", 4), ("percent", 4)) if options.flag(s, m)),
         "density",
     )
     gap = options.number(session, "gap", 3)
@@ -396,9 +380,7 @@ def histogram(session: Session, spec: Spec, name: str, x: FloatArray, weights: F
     step = float(edges[1] - edges[0])
     heights = np.histogram(x, bins=edges, weights=weights)[0].astype(np.float64)
     total = float(heights.sum())
-    factor = {"density": 1 / (total * step), "fraction": 1 / total, "frequency": 1.0, "percent": 100 / total}[
-        scale
-    ]
+    factor = {"density": 1 / (total * step), "fraction": 1 / total, "frequency": 1.0, "percent": 100 / total}[scale]
     style = read_style(options, session)
     style.bar_width = step * (1 - (gap or 0) / 100)
     begin = float(edges[0]) + (step / 2 if discrete else 0)

@@ -59,9 +59,7 @@ SCHEMES: Final[dict[str, Scheme]] = {
     "s2color": Scheme(_S2, background="#eaf2f3", grid="#eaf2f3"),
     "s2color8": Scheme(_S2, background="#eaf2f3", grid="#eaf2f3"),
     "s1color": Scheme(_S2, box=True),
-    "s2mono": Scheme(
-        _MONO, background="#f0f0f0", grid="#e8e8e8", patterns=("solid", "dash", "dot", "dash_dot")
-    ),
+    "s2mono": Scheme(_MONO, background="#f0f0f0", grid="#e8e8e8", patterns=("solid", "dash", "dot", "dash_dot")),
     "s1mono": Scheme(
         _MONO,
         box=True,

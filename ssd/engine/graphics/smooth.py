@@ -36,7 +36,7 @@ def default_bandwidth(x: FloatArray) -> float:
     """0.9 min(sd, IQR/1.349) n^(-1/5)."""
     low, high = percentiles(x, np.array([25.0, 75.0]))
     spread = min(float(x.std(ddof=1)), float(high - low) / 1.349)
-    return 0.9 * (spread or float(x.std(ddof=1))) / x.size**0.2
+    return float(0.9 * (spread or float(x.std(ddof=1))) / x.size**0.2)
 
 
 def kernel_density(
@@ -50,9 +50,7 @@ def kernel_density(
     return grid, density, h
 
 
-def histogram_bins(
-    x: FloatArray, bins: int | None, width: float | None, start: float | None
-) -> tuple[FloatArray, int]:
+def histogram_bins(x: FloatArray, bins: int | None, width: float | None, start: float | None) -> tuple[FloatArray, int]:
     """Edges and number of bins: min(sqrt n, 10 log10 n) by default ([R] histogram)."""
     first = float(x.min()) if start is None else start
     if width is None:
@@ -62,7 +60,7 @@ def histogram_bins(
         count = max(1, int(np.ceil((float(x.max()) - first) / width - 1e-9)))
         if first + count * width <= float(x.max()):
             count += 1
-    return first + width * np.arange(count + 1), count
+    return np.asarray(first + width * np.arange(count + 1), dtype=np.float64), count
 
 
 def lowess(x: FloatArray, y: FloatArray, bandwidth: float, mean_only: bool) -> tuple[FloatArray, FloatArray]:
@@ -125,7 +123,5 @@ def polynomial_fit(
     df = x.size - degree - 1
     variance = float(w @ (y - design @ beta) ** 2) / max(df, 1)
     fitted = at @ beta
-    half = float(t.ppf(0.5 + level / 200, max(df, 1))) * np.sqrt(
-        variance * np.einsum("ij,jk,ik->i", at, inverse, at)
-    )
+    half = float(t.ppf(0.5 + level / 200, max(df, 1))) * np.sqrt(variance * np.einsum("ij,jk,ik->i", at, inverse, at))
     return fitted, fitted - half, fitted + half

@@ -109,13 +109,9 @@ def _panel(session: Session, built: list[Built], options: Options) -> Panel:
             panel.layers.append(layer)
     first = built[0]
     panel.x.title = Text("/".join(dict.fromkeys(b.x_title for b in built if b.x_title)) or first.x_title)
-    titles = list(
-        dict.fromkeys(b.y_title for b in built if b.y_title and not all(la.second_axis for la in b.layers))
-    )
+    titles = list(dict.fromkeys(b.y_title for b in built if b.y_title and not all(la.second_axis for la in b.layers)))
     panel.y.title = Text(titles[0] if len(titles) == 1 else "")
-    second = list(
-        dict.fromkeys(b.y_title for b in built if b.y_title and all(la.second_axis for la in b.layers))
-    )
+    second = list(dict.fromkeys(b.y_title for b in built if b.y_title and all(la.second_axis for la in b.layers)))
     panel.second_title = Text(second[0]) if len(second) == 1 else None
     panel.x.fmt = _shown_format(first.x_format)
     panel.y.fmt = _shown_format(first.y_format)

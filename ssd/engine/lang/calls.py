@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ssd.engine.data.dataset import Dataset
     from ssd.engine.lang.program import Reader, Statement
     from ssd.engine.missing import BoolArray
+    from ssd.engine.session import Session
 
 
 @dataclass
@@ -70,6 +71,11 @@ class Call:
     """Source line of the statement that is running."""
     text: str = ""
     """That statement as typed."""
+
+
+def by_state(session: Session) -> ByState | None:
+    """The by-group of the running byable program, if it runs under by."""
+    return session.calls[-1].by if session.calls else None
 
 
 class LoopContinue(Exception):

@@ -238,12 +238,10 @@ def _subject_words(inner: str) -> list[str]:
 
 
 def _option(word: str, value: str | None, required: bool) -> Option:
-    negated = value is None and len(word) > 2 and word.startswith("no") and word[2].isupper()
+    negated = value is None and len(word) > 2 and word.startswith("no")
     stem = word[2:] if negated else word
     lower_at = next((i for i, char in enumerate(stem) if char.islower()), len(stem))
-    minimum = lower_at if lower_at > 0 else len(stem)
-    if negated:
-        minimum += 2
+    minimum = (lower_at if lower_at > 0 else len(stem)) + (2 if negated else 0)
     name = word.lower()
     if value is None:
         return Option(name, minimum, required=required, negated=negated)

@@ -123,18 +123,24 @@ class Interpreter:
         session = self.session
         call = session.calls[-1]
         call.line, call.text = statement.line, statement.text
+        if session.stop is not None and session.stop.is_set():
+            raise StataError(1, "--Break--")
         try:
-            if statement.definition is not None:
-                self._define(statement)
-                return
-            text = expand(statement.text, session)
-            if statement.body is None and statement.otherwise is None:
-                self.run_command(text)
-            else:
-                self._run_prefixed(split_prefixes(text), lambda rest: self._block(rest, statement, echoed))
+            with as_stata_error(session):
+                self._perform(statement, echoed)
         except StataError:
             self.note_position()
             raise
+
+    def _perform(self, statement: Statement, echoed: bool) -> None:
+        if statement.definition is not None:
+            self._define(statement)
+            return
+        text = expand(statement.text, self.session)
+        if statement.body is None and statement.otherwise is None:
+            self.run_command(text)
+        else:
+            self._run_prefixed(split_prefixes(text), lambda rest: self._block(rest, statement, echoed))
 
     def _define(self, statement: Statement) -> None:
         prefixed = split_prefixes(expand(statement.text, self.session))
@@ -161,6 +167,11 @@ class Interpreter:
             loops.run_foreach(self, rest, body)
         elif len(keyword) >= 4 and "forvalues".startswith(keyword):
             loops.run_forvalues(self, rest, body)
+        elif keyword in ("frame", "frames"):
+            from ssd.engine.commands.language_frames import within_frame
+
+            with within_frame(self.session, rest.removesuffix(":").strip()):
+                self.run_statements(body)
         elif not text:
             self.run_statements(body, echoed=echoed)
             if echoed:
@@ -182,6 +193,8 @@ class Interpreter:
                 echo.echo_skipped(self.session.log, statement.body)
             if echoed:
                 echo.echo_close(self.session.log, statement)
+        elif not command:
+            raise StataError(100, "{ required")
         elif holds:
             self.run_command(command)
         if statement.otherwise is not None:

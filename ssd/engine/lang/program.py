@@ -79,9 +79,12 @@ class Reader:
             raise BlockError(typed, "unmatched close brace" if text == "}" else CLOSE_BRACE)
         if _is_definition(text) or _MATA.match(text):
             return self._definition(line)
-        code_after = _code_after_brace(text)
-        if code_after:
+        if _code_after_brace(text):
             raise BlockError(typed, OPEN_BRACE)
+        if text.endswith("}") and _closes_more_than_it_opens(text):
+            raise BlockError(typed, NO_CLOSE_BRACE)
+        if text == "{":
+            raise BlockError(typed, "{ is not a valid command name", rc=199)
         if not _opens_block(text):
             statement = Statement(text, line.number, typed=typed)
             if _is_if(text):
@@ -144,6 +147,7 @@ class Reader:
 
 OPEN_BRACE: Final = "program error:  code follows on the same line as open brace"
 CLOSE_BRACE: Final = "program error:  code follows on the same line as close brace"
+NO_CLOSE_BRACE: Final = "program error:  matching close brace not found"
 
 
 class BlockError(StataError):
@@ -182,7 +186,21 @@ def _outside_quotes(text: str, wanted: int) -> bool:
     return True
 
 
-_BLOCK_WORD: Final = re.compile(rf"(?:{_QUIET})*(?:if|else|while|foreach|forv(?:a(?:l(?:u(?:es?)?)?)?)?)\b")
+_BLOCK_WORD: Final = re.compile(
+    rf"(?:{_QUIET})+(?=\{{)|(?:{_QUIET})*(?:if|else|while|foreach|forv(?:a(?:l(?:u(?:es?)?)?)?)?)\b"
+)
+
+
+def _closes_more_than_it_opens(text: str) -> bool:
+    depth = index = 0
+    while index < len(text):
+        after = skip_quoted(text, index)
+        if after > index:
+            index = after
+            continue
+        depth += (text[index] == "{") - (text[index] == "}")
+        index += 1
+    return depth < 0
 
 
 def _code_after_brace(text: str) -> bool:

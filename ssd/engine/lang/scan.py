@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ssd.engine.commands.declare import Registry
 
 _WORD: Final = re.compile(r"[^\W\d][\w.]*|!|\S")
+_MACRO: Final = re.compile(r"`(?!\")[^`']*'|\$\{[^{}]*\}|\$\w+")
+"""A macro reference with none inside it."""
 CONTROL: Final = ("foreach", "forvalues", "while", "if", "else", "program", "mata", "python")
 """Words of the language itself, reported under these names."""
 _COLON_COMMANDS: Final = frozenset(
@@ -55,7 +57,7 @@ def _commands_in(text: str, registry: Registry, *, has_body: bool) -> list[tuple
     if control == "else":
         return [("else", text), *(_commands_in(rest, registry, has_body=has_body) if rest else [])]
     if control == "if":
-        inner = split_expression(rest)[1]
+        inner = _command_after(rest)
         return [("if", text), *(_commands_in(inner, registry, has_body=has_body) if inner else [])]
     if control is not None:
         return [(control, text)]
@@ -66,6 +68,20 @@ def _commands_in(text: str, registry: Registry, *, has_body: bool) -> list[tuple
         if after is not None and after[1]:
             commands.extend(_commands_in(after[1], registry, has_body=has_body))
     return commands
+
+
+def _command_after(text: str) -> str:
+    """The command behind the condition of a single-line `if`, unexpanded macros standing for operands."""
+    command = split_expression(_with_operands_for_macros(text))[1]
+    return text[len(text) - len(command) :] if command else ""
+
+
+def _with_operands_for_macros(text: str) -> str:
+    """The text with every macro reference replaced by a name of the same length."""
+    masked = text
+    while (reference := _MACRO.search(masked)) is not None:
+        masked = masked[: reference.start()] + "m" * len(reference.group()) + masked[reference.end() :]
+    return masked
 
 
 def _control_word(word: str) -> str | None:

@@ -44,6 +44,8 @@ class CoefficientTable:
     data: Dataset | None = None
     """For value labels of factor levels."""
     hidden_equations: frozenset[str] = frozenset()
+    base_equations: frozenset[str] = frozenset()
+    """Equations shown as "(base outcome)" only."""
     equation_headings: bool = False
     """Name the equation even when there is only one."""
     not_estimable: frozenset[str] = frozenset()
@@ -103,14 +105,24 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
     print_headings(log, table)
     previous: str | None = None
     equations = [_equation(name) for name in table.names]
-    several = table.equation_headings or len({equation for equation in equations if equation and equation != "/"}) > 1
+    several = (
+        table.equation_headings
+        or len({equation for equation in equations if equation and equation != "/"}) > 1
+    )
     start = 0
     for position in range(len(table.names) + 1):
         if position < len(table.names) and equations[position] == equations[start]:
             continue
         equation = equations[start]
-        if equation not in table.hidden_equations:
-            previous = equation if equation == "/" and previous == "/" else _equation_rule(log, table, equation, several)
+        if equation in table.base_equations:
+            log.line("-" * (table.width + 1) + "+" + "-" * 64)
+            log.line(f"{_abbreviate(equation, table.width):<{table.width}} |  (base outcome)")
+        elif equation not in table.hidden_equations:
+            previous = (
+                equation
+                if equation == "/" and previous == "/"
+                else _equation_rule(log, table, equation, several)
+            )
             _print_equation(log, table, labels, range(start, position), statistics)
         start = position
         if position == len(table.names):
@@ -148,7 +160,10 @@ def _equation_rule(log: Log, table: CoefficientTable, equation: str, several: bo
 
 
 def _print_equation(
-    log: Log, table: CoefficientTable, labels: _Labels, positions: range,
+    log: Log,
+    table: CoefficientTable,
+    labels: _Labels,
+    positions: range,
     statistics: Sequence[tuple[float, float, float, float, float, float]],
 ) -> None:
     blank = " " * table.width + " |"
@@ -173,9 +188,7 @@ def _print_equation(
         after_block = block
 
 
-def _row_values(
-    table: CoefficientTable, j: int, row: tuple[float, float, float, float, float, float]
-) -> str:
+def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float, float, float, float]) -> str:
     name = table.names[j]
     b, se, t, p, low, high = row
     transform = _transformed(table, name)
@@ -184,7 +197,11 @@ def _row_values(
             return "          .  (not estimable)"
         status = _status(name, table.empty)
         shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
-        return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."
+        return (
+            f"{shown}  ({status})"
+            if status
+            else f"{shown}          .        .       .            .           ."
+        )
     if transform:
         b, se, low, high = math.exp(b), se * math.exp(b), math.exp(low), math.exp(high)
     return coefficient_row(b, se, t, p, low, high, tests=not table.no_tests)
@@ -215,7 +232,9 @@ def _status(name: str, empty: frozenset[str]) -> str:
     operators = [piece.partition(".")[0] if "." in piece else "" for piece in pieces]
     if any(op[:1].isdigit() and op.endswith("b") for op in operators):
         return "base"
-    if any(op == "o" or op.startswith(("o", "co")) or (op[:1].isdigit() and op.endswith("o")) for op in operators):
+    if any(
+        op == "o" or op.startswith(("o", "co")) or (op[:1].isdigit() and op.endswith("o")) for op in operators
+    ):
         return "omitted"
     return ""
 

@@ -23,11 +23,7 @@ def means_row(
     """One row; `n` and `sd` are left blank for a difference."""
     label = clip(name, 8) if n is not None or sd is not None else name
     cells = right(count(n), 8) if n is not None else " " * 8
-    cells += (
-        right(number(mean), 12)
-        + right(number(se), 12)
-        + (right(number(sd), 12) if sd is not None else " " * 12)
-    )
+    cells += right(number(mean), 12) + right(number(se), 12) + (right(number(sd), 12) if sd is not None else " " * 12)
     cells += right(number(low), 12) + right(number(high), 12)
     log.line(f"{right(label, 8)} |{cells}")
 
@@ -45,9 +41,7 @@ def df_text(words: str, df: float) -> str:
     return f"{words} = {df:8.0f}" if df == round(df) else f"{words} = {df:8.4f}"
 
 
-def hypotheses(
-    log: Log, subject: str, null: str, letter: str, p_lower: float, p_two: float, p_upper: float
-) -> None:
+def hypotheses(log: Log, subject: str, null: str, letter: str, p_lower: float, p_two: float, p_upper: float) -> None:
     """The three alternatives with their p-values, each centred in its third of the line."""
     texts = [f"Ha: {subject} < {null}", f"Ha: {subject} != {null}", f"Ha: {subject} > {null}"]
     line = ""
@@ -58,7 +52,8 @@ def hypotheses(
     low, two, up = (f"{p:.4f}" if p < MISSING else "." for p in (p_lower, p_two, p_upper))
     upper = letter.upper()
     log.line(
-        f" Pr({upper} < {letter}) = {low:<6}         Pr(|{upper}| > |{letter}|) = {two:<6}          Pr({upper} > {letter}) = {up}"
+        f" Pr({upper} < {letter}) = {low:<6}         Pr(|{upper}| > |{letter}|) = {two:<6}"
+        f"          Pr({upper} > {letter}) = {up}"
     )
 
 

@@ -35,7 +35,7 @@ def one_way(y: FloatArray, codes: FloatArray, n_groups: int, weights: FloatArray
     from scipy.stats import f as fisher
 
     index = codes.astype(np.intp)
-    counts = np.bincount(index, weights=weights, minlength=n_groups)
+    counts = np.bincount(index, weights=weights, minlength=n_groups).astype(np.float64)
     means = np.bincount(index, weights=weights * y, minlength=n_groups) / counts
     deviations = np.bincount(index, weights=weights * (y - means[index]) ** 2, minlength=n_groups)
     grand = float(weights @ y) / n

@@ -73,10 +73,7 @@ def kendall(x: FloatArray, y: FloatArray) -> dict[str, float]:
         variance += triples / (9.0 * n * (n - 1) * (n - 2))
     variance += float(np.sum(tx * (tx - 1))) * float(np.sum(ty * (ty - 1))) / (2.0 * n * (n - 1))
     se = float(np.sqrt(variance)) if variance > 0 else MISSING
-    if score == 0:
-        p = 1.0
-    else:
-        p = float(2.0 * norm.sf((abs(score) - 1.0) / se)) if se < MISSING else MISSING
+    p = 1.0 if score == 0 else float(2.0 * norm.sf((abs(score) - 1.0) / se)) if se < MISSING else MISSING
     return {"n": n, "tau_a": score / pairs, "tau_b": tau_b, "score": score, "se_score": se, "p": min(p, 1.0)}
 
 

@@ -12,11 +12,11 @@ from ssd.engine.missing import MISSING, FloatArray
 
 def expected_counts(table: FloatArray) -> FloatArray:
     """Counts expected under independence."""
-    return np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    return np.asarray(np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum())
 
 
 def degrees_of_freedom(table: FloatArray) -> int:
-    return (table.shape[0] - 1) * (table.shape[1] - 1)
+    return int((table.shape[0] - 1) * (table.shape[1] - 1))
 
 
 def pearson(table: FloatArray) -> tuple[float, float]:
@@ -56,9 +56,7 @@ def _concordance(table: FloatArray) -> tuple[FloatArray, FloatArray]:
     above, through = np.arange(n_rows), np.arange(1, n_rows + 1)
     before, upto = np.arange(n_cols), np.arange(1, n_cols + 1)
     upper_left = padded[np.ix_(above, before)]
-    lower_right = (
-        total - padded[through, -1][:, None] - padded[-1, upto][None, :] + padded[np.ix_(through, upto)]
-    )
+    lower_right = total - padded[through, -1][:, None] - padded[-1, upto][None, :] + padded[np.ix_(through, upto)]
     upper_right = padded[above, -1][:, None] - padded[np.ix_(above, upto)]
     lower_left = padded[-1, before][None, :] - padded[np.ix_(through, before)]
     return upper_left + lower_right, upper_right + lower_left
@@ -121,9 +119,7 @@ def fisher_exact(table: FloatArray, limit: int = 5_000_000) -> tuple[float, floa
                 key = (tuple(a - b for a, b in zip(left, column, strict=True)), cost)
                 following[key] = following.get(key, 0.0) + multiplicity
         states = following
-    p = sum(
-        m * np.exp(constant - cost) for (_, cost), m in states.items() if constant - cost <= observed + 1e-7
-    )
+    p = sum(m * np.exp(constant - cost) for (_, cost), m in states.items() if constant - cost <= observed + 1e-7)
     return float(min(p, 1.0)), MISSING
 
 

@@ -199,7 +199,9 @@ def build(terms: Sequence[Term], source: Source, sample: BoolArray, *, constant:
 def _plain(column: Column) -> str:
     """The name as notes show it: base levels marked, nothing else."""
     return "#".join(
-        f"c.{part.variable}" if part.level is None else f"{part.level}{'b' if part.is_base else ''}.{part.variable}"
+        f"c.{part.variable}"
+        if part.level is None
+        else f"{part.level}{'b' if part.is_base else ''}.{part.variable}"
         for part in column.parts
     )
 
@@ -209,7 +211,9 @@ def _factor_specs(terms: Sequence[Term]) -> dict[str, Component]:
     specs: dict[str, Component] = {}
     for term in terms:
         for part in term:
-            if part.kind == "i" and (part.variable not in specs or (part.base and not specs[part.variable].base)):
+            if part.kind == "i" and (
+                part.variable not in specs or (part.base and not specs[part.variable].base)
+            ):
                 specs[part.variable] = part
     return specs
 
@@ -233,7 +237,11 @@ def _base_level(choice: str, levels: list[int], values: FloatArray) -> int | Non
 
 
 def _term_columns(
-    term: Term, design: Design, present: set[frozenset[tuple[str, str, str]]], source: Source, sample: BoolArray
+    term: Term,
+    design: Design,
+    present: set[frozenset[tuple[str, str, str]]],
+    source: Source,
+    sample: BoolArray,
 ) -> list[Column]:
     factors = [part for part in term if part.kind == "i"]
     continuous = tuple(Part(part.variable, part.operator) for part in term if part.kind == "c")
@@ -250,17 +258,15 @@ def _term_columns(
             levels = (base, *levels)
         if factor.levels and len(factor.levels) == 1:
             contrast = False
-        choices.append(
-            [Part(factor.variable, "", level, level == base, contrast) for level in levels]
-        )
+        choices.append([Part(factor.variable, "", level, level == base, contrast) for level in levels])
     none_contrast = not any(parts[0].contrast for parts in choices if parts)
     whole = all(not factor.levels for factor in factors)
     columns: list[Column] = []
     for cell in itertools.product(*choices):
         status: Status = ""
-        if any(part.is_base and part.contrast for part in cell):
-            status = "base"
-        elif none_contrast and whole and not continuous and all(part.is_base for part in cell):
+        if any(part.is_base and part.contrast for part in cell) or (
+            none_contrast and whole and not continuous and all(part.is_base for part in cell)
+        ):
             status = "base"
         elif omitted_by_user:
             status = "omitted"

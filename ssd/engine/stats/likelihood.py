@@ -68,7 +68,9 @@ def _split(b: FloatArray, equations: Sequence[Equation]) -> list[FloatArray]:
 
 def indices(b: FloatArray, equations: Sequence[Equation], n: int) -> FloatArray:
     """All linear indices: (n, E)."""
-    return np.column_stack([eq.index(part, n) for eq, part in zip(equations, _split(b, equations), strict=True)])
+    return np.column_stack(
+        [eq.index(part, n) for eq, part in zip(equations, _split(b, equations), strict=True)]
+    )
 
 
 def _project(equation: Equation, values: FloatArray) -> FloatArray:
@@ -97,12 +99,19 @@ def _hessian(equations: Sequence[Equation], H: FloatArray, w: FloatArray) -> Flo
 
 def score_rows(equations: Sequence[Equation], S: FloatArray) -> FloatArray:
     """Per-observation scores by coefficient: (n, p)."""
-    return np.column_stack([S[:, [e]] if eq.X is None else eq.X * S[:, [e]] for e, eq in enumerate(equations)])
+    return np.column_stack(
+        [S[:, [e]] if eq.X is None else eq.X * S[:, [e]] for e, eq in enumerate(equations)]
+    )
 
 
 def maximize(
-    model: Model, equations: Sequence[Equation], start: FloatArray, w: FloatArray, *,
-    constraint: tuple[FloatArray, FloatArray] | None = None, limit: int = 300,
+    model: Model,
+    equations: Sequence[Equation],
+    start: FloatArray,
+    w: FloatArray,
+    *,
+    constraint: tuple[FloatArray, FloatArray] | None = None,
+    limit: int = 300,
 ) -> Maximum:
     """Newton–Raphson with step halving. Raises r(430) when the limit is reached without a maximum.
 
@@ -110,7 +119,7 @@ def maximize(
     """
     n = len(w)
     T, a = constraint if constraint is not None else (np.eye(len(start)), np.zeros(len(start)))
-    free = np.linalg.lstsq(T, start - a, rcond=None)[0]
+    free = np.asarray(np.linalg.lstsq(T, start - a, rcond=None)[0], dtype=np.float64)
 
     def evaluate(c: FloatArray) -> float:
         value = float(w @ model.log_likelihood(indices(T @ c + a, equations, n)))
@@ -149,7 +158,12 @@ def maximize(
 
 
 def _polish(
-    model: Model, equations: Sequence[Equation], free: FloatArray, w: FloatArray, T: FloatArray, a: FloatArray,
+    model: Model,
+    equations: Sequence[Equation],
+    free: FloatArray,
+    w: FloatArray,
+    T: FloatArray,
+    a: FloatArray,
     evaluate: Callable[[FloatArray], float],
 ) -> FloatArray:
     """Up to two unlogged Newton steps: Stata's criteria are met earlier than double precision allows."""
@@ -158,7 +172,11 @@ def _polish(
         gradient = T.T @ _gradient(equations, S, w)
         step, definite = _direction(-(T.T @ _hessian(equations, H, w) @ T), gradient)
         value = float(w @ ll)
-        if not definite or float(gradient @ step) < 1e-20 or evaluate(free + step) < value - 1e-12 * abs(value):
+        if (
+            not definite
+            or float(gradient @ step) < 1e-20
+            or evaluate(free + step) < value - 1e-12 * abs(value)
+        ):
             break
         free = free + step
     return free

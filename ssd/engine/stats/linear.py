@@ -72,7 +72,6 @@ def _weighted(Z: FloatArray, w: FloatArray | None) -> FloatArray:
 def _factor(scaled: _Scaled, w: FloatArray | None) -> tuple[BoolArray, FloatArray]:
     """Columns kept, and the lower Cholesky factor of the kept cross-product, in column order."""
     Z = scaled.Z
-    k = Z.shape[1]
     WZ = _weighted(Z, w)
     G = Z.T @ WZ
     usable = scaled.scales > 0.0
@@ -83,7 +82,7 @@ def _factor(scaled: _Scaled, w: FloatArray | None) -> tuple[BoolArray, FloatArra
             pass
         else:
             if np.all(np.diag(L) ** 2 > SUSPECT):
-                return usable, L
+                return usable, np.asarray(L, dtype=np.float64)
     return _factor_in_order(Z, WZ, G, usable, w)
 
 
@@ -125,11 +124,11 @@ def _left_over(
 
 
 def _forward(L: FloatArray, b: FloatArray) -> FloatArray:
-    return np.linalg.solve(L, b) if L.shape[0] else np.zeros_like(b)
+    return np.asarray(np.linalg.solve(L, b) if L.shape[0] else np.zeros_like(b), dtype=np.float64)
 
 
 def _backward(L: FloatArray, b: FloatArray) -> FloatArray:
-    return np.linalg.solve(L.T, b) if L.shape[0] else np.zeros_like(b)
+    return np.asarray(np.linalg.solve(L.T, b) if L.shape[0] else np.zeros_like(b), dtype=np.float64)
 
 
 def independent_columns(
@@ -143,7 +142,11 @@ def independent_columns(
 
 
 def least_squares(
-    X: FloatArray, y: FloatArray, w: FloatArray | None = None, *, constant: bool = True,
+    X: FloatArray,
+    y: FloatArray,
+    w: FloatArray | None = None,
+    *,
+    constant: bool = True,
     scales: FloatArray | None = None,
 ) -> LeastSquares:
     """Minimise sum w (y - X b)^2. X (n, k) without the constant; y (n,); w (n,) or None for equal weights."""
@@ -193,7 +196,7 @@ def with_constant(X: FloatArray, constant: bool = True) -> FloatArray:
 def leverage(X: FloatArray, inverse: FloatArray, w: FloatArray | None = None) -> FloatArray:
     """Diagonal of X (X'WX)^-1 X' (times w): shape (n,). X includes the constant when `inverse` does."""
     h = np.einsum("ij,ij->i", X @ inverse, X)
-    return h if w is None else h * w
+    return np.asarray(h if w is None else h * w, dtype=np.float64)
 
 
 def symmetric_inverse(A: FloatArray) -> FloatArray:

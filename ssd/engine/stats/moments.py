@@ -80,4 +80,4 @@ def percentiles(x: FloatArray, probabilities: FloatArray, weights: FloatArray | 
     position = np.minimum(np.searchsorted(running, target + tolerance, side="right"), values.size - 1)
     before = np.maximum(position - 1, 0)
     tied = (position > 0) & (np.abs(running[before] - target) <= tolerance)
-    return np.where(tied, (values[before] + values[position]) / 2.0, values[position])
+    return np.asarray(np.where(tied, (values[before] + values[position]) / 2.0, values[position]))

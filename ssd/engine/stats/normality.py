@@ -1,4 +1,4 @@
-"""Tests of normality: Shapiro-Wilk, Shapiro-Francia (Royston 1992, 1993), skewness-kurtosis (D'Agostino et al. 1990)."""
+"""Tests of normality: Shapiro-Wilk, Shapiro-Francia (Royston 1992, 1993), skewness-kurtosis (D'Agostino 1990)."""
 
 from __future__ import annotations
 
@@ -84,12 +84,7 @@ def skewness_kurtosis_test(x: FloatArray, adjust: bool = True) -> dict[str, floa
     expected = 3 * (n - 1) / (n + 1)
     variance = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
     standard = (kurt - expected) / np.sqrt(variance)
-    root_beta1 = (
-        6
-        * (n**2 - 5 * n + 2)
-        / ((n + 7) * (n + 9))
-        * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
-    )
+    root_beta1 = 6 * (n**2 - 5 * n + 2) / ((n + 7) * (n + 9)) * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
     a = 6 + 8 / root_beta1 * (2 / root_beta1 + np.sqrt(1 + 4 / root_beta1**2))
     core = (1 - 2 / a) / (1 + standard * np.sqrt(2 / (a - 4)))
     z2 = float((1 - 2 / (9 * a) - np.cbrt(core)) / np.sqrt(2 / (9 * a)))

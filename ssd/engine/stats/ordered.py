@@ -72,12 +72,13 @@ class Ordered:
         np.add.at(first, (rows, lower_at), -fl)
         first[:, 0] = fl - fu
         second = np.zeros((n, E, E))
+        first_index = np.zeros(n, dtype=np.intp)
         np.add.at(second, (rows, upper_at, upper_at), du)
         np.add.at(second, (rows, lower_at, lower_at), -dl)
-        np.add.at(second, (rows, upper_at, 0), -du)
-        np.add.at(second, (rows, 0, upper_at), -du)
-        np.add.at(second, (rows, lower_at, 0), dl)
-        np.add.at(second, (rows, 0, lower_at), dl)
+        np.add.at(second, (rows, upper_at, first_index), -du)
+        np.add.at(second, (rows, first_index, upper_at), -du)
+        np.add.at(second, (rows, lower_at, first_index), dl)
+        np.add.at(second, (rows, first_index, lower_at), dl)
         second[:, 0, 0] = du - dl
         S = first / p[:, None]
         H = second / p[:, None, None] - S[:, :, None] * S[:, None, :]
@@ -104,7 +105,7 @@ class Multinomial:
         return np.asarray(chosen - self._log_total(indices), dtype=np.float64)
 
     def derivatives(self, indices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        n, E = indices.shape
+        E = indices.shape[1]
         p = np.exp(indices - self._log_total(indices)[:, None])
         S = -p.copy()
         inside = np.flatnonzero(self.category >= 0)

@@ -34,7 +34,9 @@ class Panels:
         total = np.bincount(self.ids, weights=weights, minlength=self.count)
         if values.ndim == 1:
             return np.asarray(np.bincount(self.ids, weights=values * weights, minlength=self.count) / total)
-        columns = [np.bincount(self.ids, weights=column * weights, minlength=self.count) for column in values.T]
+        columns = [
+            np.bincount(self.ids, weights=column * weights, minlength=self.count) for column in values.T
+        ]
         return np.column_stack(columns) / total[:, None] if columns else np.zeros((self.count, 0))
 
 
@@ -53,7 +55,9 @@ def own_scales(X: FloatArray, w: FloatArray | None) -> FloatArray:
 
 def within(values: FloatArray, panels: Panels, w: FloatArray | None = None) -> FloatArray:
     """Deviations from group means plus the overall mean, as xtreg, fe forms them."""
-    return np.asarray(values - panels.means(values, w)[panels.ids] + overall_mean(values, w), dtype=np.float64)
+    return np.asarray(
+        values - panels.means(values, w)[panels.ids] + overall_mean(values, w), dtype=np.float64
+    )
 
 
 def fit_within(X: FloatArray, y: FloatArray, panels: Panels, w: FloatArray | None = None) -> LeastSquares:
@@ -80,12 +84,16 @@ class RSquared:
     overall: float
 
 
-def r_squared(X: FloatArray, y: FloatArray, slopes: FloatArray, panels: Panels, w: FloatArray | None = None) -> RSquared:
+def r_squared(
+    X: FloatArray, y: FloatArray, slopes: FloatArray, panels: Panels, w: FloatArray | None = None
+) -> RSquared:
     """Squared correlations of fitted and observed values within, between and overall."""
     fitted = X @ slopes
     group_w = None
     return RSquared(
-        squared_correlation(fitted - panels.means(fitted, w)[panels.ids], y - panels.means(y, w)[panels.ids], w),
+        squared_correlation(
+            fitted - panels.means(fitted, w)[panels.ids], y - panels.means(y, w)[panels.ids], w
+        ),
         squared_correlation(panels.means(fitted, w), panels.means(y, w), group_w),
         squared_correlation(fitted, y, w),
     )
@@ -112,7 +120,7 @@ def fit_random(X: FloatArray, y: FloatArray, panels: Panels, *, swamy_arora: boo
     sigma_u^2 = max(0, SSR_b/(G-K) - sigma_e^2/T), T the harmonic mean of the group sizes (Baltagi–Chang
     small-sample form when `swamy_arora`).
     """
-    n, k = X.shape
+    n = len(X)
     fixed = fit_within(X, y, panels)
     df_e = n - panels.count - (fixed.rank - 1)
     sigma_e2 = fixed.rss / df_e if df_e > 0 else math.nan
@@ -130,7 +138,7 @@ def fit_random(X: FloatArray, y: FloatArray, panels: Panels, *, swamy_arora: boo
         sigma_u2 = (weighted.rss - (panels.count - weighted.rank) * sigma_e2) / (n - trace)
     else:
         sigma_u2 = between.rss / df_b - sigma_e2 / t_bar if df_b > 0 else math.nan
-    sigma_u2 = max(0.0, sigma_u2) if sigma_u2 == sigma_u2 else math.nan
+    sigma_u2 = max(0.0, sigma_u2) if not math.isnan(sigma_u2) else math.nan
     theta = 1.0 - np.sqrt(sigma_e2 / (panels.sizes * sigma_u2 + sigma_e2))
     share = theta[panels.ids]
     Xs = X - panels.means(X)[panels.ids] * share[:, None]

@@ -155,14 +155,12 @@ def kruskal_wallis(y: FloatArray, group: FloatArray, n_groups: int) -> KruskalWa
     rank = ranks(y)
     codes = group.astype(np.intp)
     counts = np.bincount(codes, minlength=n_groups).astype(np.float64)
-    sums = np.bincount(codes, weights=rank, minlength=n_groups)
+    sums = np.bincount(codes, weights=rank, minlength=n_groups).astype(np.float64)
     n = float(y.size)
     statistic = 12.0 / (n * (n + 1)) * float(np.sum(sums**2 / counts)) - 3.0 * (n + 1)
     _, ties = np.unique(y, return_counts=True)
     correction = 1.0 - float(np.sum(ties**3 - ties)) / (n**3 - n)
-    return KruskalWallis(
-        counts, sums, statistic, statistic / correction if correction > 0 else MISSING, n_groups - 1
-    )
+    return KruskalWallis(counts, sums, statistic, statistic / correction if correction > 0 else MISSING, n_groups - 1)
 
 
 def smirnov_two_sample(first: FloatArray, second: FloatArray) -> tuple[float, float]:
@@ -175,9 +173,7 @@ def smirnov_two_sample(first: FloatArray, second: FloatArray) -> tuple[float, fl
     return float(max(gap.max(), 0.0)), float(min(gap.min(), 0.0))
 
 
-def smirnov_one_sample(
-    cdf: FloatArray, ecdf_upper: FloatArray, ecdf_lower: FloatArray
-) -> tuple[float, float]:
+def smirnov_one_sample(cdf: FloatArray, ecdf_upper: FloatArray, ecdf_lower: FloatArray) -> tuple[float, float]:
     """Largest positive and most negative differences of theory minus sample."""
     return float(max((cdf - ecdf_lower).max(), 0.0)), float(min((cdf - ecdf_upper).min(), 0.0))
 

@@ -19,9 +19,7 @@ class Estimates:
     """Observations (or sum of weights) behind each estimate."""
 
 
-def _score_variance(
-    scores: FloatArray, weights: FloatArray, n: float, cluster: FloatArray | None
-) -> FloatArray:
+def _score_variance(scores: FloatArray, weights: FloatArray, n: float, cluster: FloatArray | None) -> FloatArray:
     """Variance of the sum of weighted scores: n/(n-1) times the centred squares, over clusters if given."""
     if cluster is None:
         total = weights @ scores

@@ -98,7 +98,7 @@ def _expand_word(word: str, resolve: Resolve) -> list[Term]:
         raise invalid_syntax()
     if not joins:
         return [(part,) for part in _components(operands[0], resolve, interacted=False)]
-    terms = [(part,) for part in _components(operands[0], resolve, interacted=True)]
+    terms: list[Term] = [(part,) for part in _components(operands[0], resolve, interacted=True)]
     for join, operand in zip(joins, operands[1:], strict=True):
         right = _components(operand, resolve, interacted=True)
         crossed: list[Term] = []
@@ -224,7 +224,9 @@ def time_operators(text: str) -> list[str]:
     return [_canonical(net) for net in nets]
 
 
-def _apply(net: tuple[int, int, tuple[int, ...]], letter: str, amount: int) -> tuple[int, int, tuple[int, ...]]:
+def _apply(
+    net: tuple[int, int, tuple[int, ...]], letter: str, amount: int
+) -> tuple[int, int, tuple[int, ...]]:
     lags, differences, seasons = net
     if letter == "L":
         return lags + amount, differences, seasons

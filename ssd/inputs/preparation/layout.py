@@ -210,6 +210,13 @@ class Body:
         for number, row in enumerate(self._source.rows()):
             if number < self._layout.first_data_row:
                 continue
+            if len(row) == width and self._is_ordinary(row):
+                # Nearly every row; looking at each of its cells took four fifths of the reading time.
+                if pending:
+                    yield from pending
+                    pending = []
+                yield row
+                continue
             present = filled(row)
             if not present:
                 continue
@@ -233,6 +240,16 @@ class Body:
                 yield row
             else:
                 self.notes.append(text)
+
+    def _is_ordinary(self, row: list[Cell]) -> bool:
+        """Full length, two filled cells at the start, and not the header come again."""
+        return (
+            len(row) > 1
+            and not is_blank(row[0])
+            and not is_blank(row[1])
+            and row[0] != self._layout.headers[0]
+            and cell_text(row[0]) != self._layout.headers[0]
+        )
 
     @staticmethod
     def _could_be_note(cell: Cell) -> bool:

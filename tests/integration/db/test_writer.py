@@ -90,11 +90,13 @@ async def test_what_is_remembered_is_never_older_than_the_last_commit(database):
         asked.append(row)
         return None if row is None else row["value"]
 
+    def change(value):
+        return lambda connection: connection.execute("UPDATE flags SET value = ? WHERE name = 'n'", (value,)) and None
+
     sql = "SELECT value FROM flags WHERE name = ?"
     await database.write(put("n", "0"))
     for number in range(1, 50):
-        unit = "UPDATE flags SET value = ? WHERE name = 'n'"
-        await database.write(lambda connection, number=number: connection.execute(unit, (str(number),)) and None)
+        await database.write(change(str(number)))
         assert await database.remembered(sql, "n", derive) == str(number)
         assert await database.remembered(sql, "n", derive) == str(number)
     assert len(asked) == 49

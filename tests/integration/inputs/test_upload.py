@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -335,8 +336,11 @@ async def test_boot_sweeps_what_nobody_knows_and_mends_the_manifest(
     folder = services.jobs.folder(job.job_id)
     (folder.inputs / ".staging-dead").mkdir()
     (folder.inputs / ".staging-dead" / "part-0").write_bytes(b"x")
+    os.utime(folder.inputs / ".staging-dead", (0, 0))
+    (folder.inputs / ".staging-alive").mkdir()
     (folder.inputs / "ds_stray.csv").write_bytes(b"x")
     (folder.prepared / ".x.dta.tmp").write_bytes(b"x")
     (folder.root / manifest.REL_PATH).write_bytes(b"{}")
     assert await services.inputs.sweep_all() == 3
+    assert (folder.inputs / ".staging-alive").is_dir()
     assert stored(services, job) == before

@@ -16,7 +16,8 @@ from ssd.jobs.models import ArtifactRecord, JobError, JobStatus, Progress, Stata
 RUN = """
     INSERT INTO runs (run_id, job_id, tenant_id, plan_id, plan_revision, attempt, trigger_attempt, status, priority,
                       output_formats, queued_at, not_before, engine, error)
-    VALUES (?, ?, 'default', 'p', 1, ?, 1, ?, 0, '[]', ?, ?, ?, ?)"""
+    VALUES (?, ?, 'default', 'p', 1, ?, 1, ?, 0, '[]', ?, '9999', ?, ?)"""
+# not_before in the far future: the supervisor must leave these alone.
 PLAN = "INSERT INTO plans (job_id, revision, plan_id, body, do_text, created_at) VALUES (?, 1, 'p', '{}', '', ?)"
 DRAFT = """
     INSERT INTO drafts (job_id, draft_id, requirement_fingerprint, inputs_fingerprint, body, edits, created_at,
@@ -78,9 +79,9 @@ async def test_what_features_store_shows_in_the_job(client, services, job):
         connection.execute(DRAFT, (job.job_id, json.dumps({"draft_text": "研究问题"}), moment, moment))
         connection.execute(PLAN, (job.job_id, moment))
         engine = json.dumps({"name": "ssd-engine", "version": "1"})
-        connection.execute(RUN, ("run_1", job.job_id, 1, "failed", moment, moment, engine, json.dumps({
+        connection.execute(RUN, ("run_1", job.job_id, 1, "failed", moment, engine, json.dumps({
             "error_code": "STATA_RETURN_CODE", "message": "m", "retryable": False, "hint": "h"})))  # fmt: skip
-        connection.execute(RUN, ("run_2", job.job_id, 2, "running", moment, moment, engine, None))
+        connection.execute(RUN, ("run_2", job.job_id, 2, "running", moment, engine, None))
         for name, kind, run in (("a.csv", "table", "run_2"), ("b.csv", "table", "run_2"), ("plan.json", "plan", None)):
             artifact = ArtifactRecord(kind, f"artifacts/{name}", moment, 1, "0" * 64, "text/csv", run)
             artifact_index.record(connection, job.job_id, artifact)
@@ -116,7 +117,7 @@ async def test_queue_position_counts_those_ahead(client, services):
 
         def unit(connection, one=one, number=number, moment=moment):
             connection.execute(PLAN, (one.job_id, moment))
-            connection.execute(RUN, (f"run_{number}", one.job_id, 1, "queued", moment, moment, None, None))
+            connection.execute(RUN, (f"run_{number}", one.job_id, 1, "queued", moment, None, None))
 
         await services.database.write(unit)
         await walk(services, one.job_id, *TO_QUEUED)

@@ -16,7 +16,7 @@ emit("tidy.csv", list(model = "welch", term = "difference"), "p_value", 2 * pt(-
 d1 <- (mean(man) - mean(woman)) / sqrt(sum((n - 1) * s^2) / (sum(n) - 2))
 glance("effect_size", "cohen_d", d1); glance("effect_size", "hedges_g", d1 * (1 - 3 / (4 * (sum(n) - 2) - 1)))
 vt <- var.test(man, woman)
-glance("variance_ratio", "F", vt$statistic[[1]]); glance("variance_ratio", "p_value", vt$p.value)
+glance("variance_ratio", "F", vt$statistic[[1]]); glance("variance_ratio", "p_value", 2 * min(pf(vt$statistic, n[1] - 1, n[2] - 1), pf(vt$statistic, n[1] - 1, n[2] - 1, lower.tail = FALSE)))
 levene <- function(center) { z <- abs(d$wage - ave(d$wage, d$female, FUN = center)); anova(lm(z ~ factor(d$female))) }
 glance("levene", "W0", levene(mean)[["F value"]][1]); glance("brown_forsythe", "W50", levene(median)[["F value"]][1])
 glance("brown_forsythe", "p_value", levene(median)[["Pr(>F)"]][1])

@@ -16,7 +16,9 @@ ROLE_FIELDS = (
 )  # fmt: skip
 
 
-def column(name: str, label: str, kind: str, unique: int, missing: int, low: Any = None, high: Any = None) -> ColumnProfile:
+def column(
+    name: str, label: str, kind: str, unique: int, missing: int, low: Any = None, high: Any = None
+) -> ColumnProfile:
     storage = "str20" if kind == "string" else "double"
     return ColumnProfile(name, name, kind, storage, "%9.0g", label, missing, unique, low, high, [])
 

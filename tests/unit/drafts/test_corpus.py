@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.drafts.corpus import CORPUS, misses, profile
 
 from ssd.drafts.rules import understand
+from tests.unit.drafts.corpus import CORPUS, misses, profile
 
 WANTED_HIT_RATE = 0.95
 

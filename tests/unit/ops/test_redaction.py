@@ -34,7 +34,7 @@ def test_no_planted_secret_reaches_the_log(logged, secret):
     logger.info("event", header=f"Bearer {TOKEN}", nested={"deep": [ADMIN, {"code": CODE}]})
     logger.info(f"code {CODE} redeemed", password="hunter2", task_code=CODE.lower(), authorization="Basic dXNlcjpwdw==")
     try:
-        raise ValueError(f"cannot use {TOKEN} nor {CODE}")
+        int(f"cannot use {TOKEN} nor {CODE}")
     except ValueError:
         logger.exception("failed", token=TOKEN)
     logging.getLogger("library").warning("Authorization: Bearer %s", ADMIN)
@@ -47,9 +47,15 @@ def test_no_planted_secret_reaches_the_log(logged, secret):
 
 
 def test_what_is_no_secret_stays(logged):
-    structlog.get_logger().info("SS_RUN_CLAIMED", job_id="job_1", path="/v1/jobs/job_1/artifacts/a.csv", at="2026-01-01")
+    structlog.get_logger().info(
+        "SS_RUN_CLAIMED", job_id="job_1", path="/v1/jobs/job_1/artifacts/a.csv", at="2026-01-01"
+    )
     line = json.loads(logged())
-    assert (line["event"], line["job_id"], line["path"]) == ("SS_RUN_CLAIMED", "job_1", "/v1/jobs/job_1/artifacts/a.csv")
+    assert (line["event"], line["job_id"], line["path"]) == (
+        "SS_RUN_CLAIMED",
+        "job_1",
+        "/v1/jobs/job_1/artifacts/a.csv",
+    )
 
 
 def test_a_quote_inside_a_secret_does_not_end_it():

@@ -45,7 +45,7 @@ def test_stata_names_are_accepted(name: str) -> None:
     assert quoting.variable(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "1x", "a b", "a-b", "a" * 33, "if", "_n", "str5", "x;y", "x\n", "`x'", "a.b", "é€"])
+@pytest.mark.parametrize("name", ["", "1x", "a b", "a-b", "a" * 33, "if", "_n", "str5", "x;y", "x\n", "`x'", "a.b"])
 def test_what_is_no_stata_name_is_refused(name: str) -> None:
     with pytest.raises(UnquotableError):
         quoting.variable(name)

@@ -45,7 +45,7 @@ def test_only_names_and_numbers_can_be_written(tmp_path: Path, value: object) ->
 
 
 def test_the_sandbox_keeps_templates_from_python(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="unsafe|undefined"):
+    with pytest.raises(Exception, match=r"unsafe|undefined"):
         rendered(tmp_path, "[[ x.__class__.__mro__ ]]\n", x="a")
 
 

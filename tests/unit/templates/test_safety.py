@@ -58,5 +58,6 @@ def test_text_that_does_not_parse_is_found() -> None:
 
 
 def test_written_files_are_known_by_name() -> None:
-    do = 'file open h using "a.csv", write text replace\nfile open s using "ssd_sentinel.txt", write\nsave "b.dta", replace\n'
+    lines = ['file open h using "a.csv", write text', 'file open s using "ssd_sentinel.txt", write', 'save "b.dta"']
+    do = "\n".join(lines) + "\n"
     assert written_files(scan_one(do)) == {"a.csv", "b.dta"}

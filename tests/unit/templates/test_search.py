@@ -20,7 +20,7 @@ def test_chinese_becomes_pairs_and_english_words() -> None:
 
 def test_rare_words_weigh_more() -> None:
     index = TextIndex({"a": [("common rare", 1.0)], "b": [("common", 1.0)], "c": [("common other", 1.0)]})
-    assert [key for key, _ in index.search("common rare")][0] == "a"
+    assert next(key for key, _ in index.search("common rare")) == "a"
     assert index.search("nothing like it") == []
 
 
@@ -31,7 +31,7 @@ def test_rare_words_weigh_more() -> None:
         ("教育对工资的影响，控制工作经验", "regression.ols"),
         ("Describe the dataset: means, standard deviations and missing values", "descriptive.overview"),
         ("对数据做描述性统计", "descriptive.overview"),
-        ("Which factors make women more likely to participate in the labour force? logistic regression", "limited.logit"),
+        ("Which factors make women more likely to work? logistic regression", "limited.logit"),
         ("是否就业的影响因素，用Logit模型估计优势比", "limited.logit"),
         ("two-way fixed effects with firm and year panel data", "panel.fixed_effects"),
         ("省级面板数据双向固定效应", "panel.fixed_effects"),

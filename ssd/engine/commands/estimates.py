@@ -1,0 +1,494 @@
+"""estimates store, restore, table, stats, dir, drop, replay; hausman and lrtest on stored results."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.estimation import Estimation, store_table
+from ssd.engine.commands.postestimation_tables import information_row, print_information
+from ssd.engine.errors import StataError, invalid_syntax, unsupported
+from ssd.engine.expr.estimates import plain_term
+from ssd.engine.lang.options import TypedOption, read_options
+from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.estimation import number
+from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.stats.distributions import chi2_tail, two_sided
+from ssd.engine.stats.linear import symmetric_inverse
+
+if TYPE_CHECKING:
+    from ssd.engine.session import Session
+
+
+def stored_estimates(session: Session) -> dict[str, ResultSet]:
+    """Results kept by `estimates store`, in order."""
+    kept: dict[str, ResultSet] = session.state.setdefault("estimates", {})
+    return kept
+
+
+def named_estimates(session: Session, name: str) -> ResultSet:
+    """Stored results, or the current ones for `.`. Raises r(111)."""
+    if name == ".":
+        if "b" not in session.e.matrices:
+            raise StataError(301, "last estimates not found")
+        return session.e
+    found = stored_estimates(session).get(name)
+    if found is None:
+        raise StataError(111, f"estimation result {name} not found")
+    return found
+
+
+def keep_estimates(session: Session, name: str, title: str = "") -> None:
+    """Store the current results under a name. Raises r(301) when there are none."""
+    if "b" not in session.e.matrices:
+        raise StataError(301, "last estimates not found")
+    if not re.fullmatch(r"[^\W\d]\w*", name):
+        raise StataError(198, f"{name} invalid name")
+    kept = ResultSet(
+        dict(session.e.scalars), dict(session.e.macros), copy.deepcopy(session.e.matrices),
+        None if session.e.sample is None else session.e.sample.copy(), dict(session.e.hidden),
+    )  # fmt: skip
+    kept.macros["_estimates_name"] = name
+    if title:
+        kept.macros["estimates_title"] = title
+    stored_estimates(session)[name] = kept
+
+
+_SUBCOMMANDS = (
+    ("store", 2), ("restore", 3), ("table", 3), ("stats", 4), ("dir", 3), ("drop", 4), ("clear", 5), ("replay", 1),
+    ("query", 1), ("title", 3), ("save", 4), ("use", 3), ("for", 3), ("selected", 3), ("describe", 1), ("esample", 2),
+)  # fmt: skip
+
+
+@command("estimates", "*", minimum=3, stored="r(coef), r(stats) with table; r(S) with stats",
+         refused="save, use, for, selected, describe, esample, title")  # fmt: skip
+def estimates(session: Session, line: Line) -> None:
+    """Keep, compare and bring back estimation results."""
+    body, _, option_text = _split_options(line.text)
+    words = body.split()
+    if not words:
+        raise invalid_syntax("subcommand expected")
+    name = next(
+        (key for key, least in _SUBCOMMANDS if key.startswith(words[0]) and len(words[0]) >= least), None
+    )
+    if name is None:
+        raise StataError(198, f"invalid subcommand {words[0]}")
+    options = read_options(option_text)
+    rest = words[1:]
+    if name == "store":
+        if len(rest) != 1:
+            raise invalid_syntax()
+        title = next((o.value or "" for o in options if o.word == "title"), "")
+        if any(o.word not in {"title", "nocopy"} for o in options):
+            raise StataError(198, f"option {options[0].named} not allowed")
+        keep_estimates(session, rest[0], title.strip('"'))
+    elif name == "restore":
+        restore(session, rest[0] if rest else ".")
+    elif name == "replay":
+        _replay(session, rest)
+    elif name == "table":
+        _table(session, rest, options)
+    elif name == "stats":
+        _stats(session, rest)
+    elif name == "dir":
+        _dir(session)
+    elif name == "drop":
+        for each in _names(session, rest or ["_none"]):
+            del stored_estimates(session)[each]
+    elif name == "clear":
+        stored_estimates(session).clear()
+    elif name == "query":
+        active = session.e.macros.get("_estimates_name")
+        text = (
+            f"active results are stored as {active}" if active else "active results have not yet been stored"
+        )
+        session.log.line(f"({text})")
+    else:
+        raise unsupported(f"estimates {name} is")
+
+
+def _split_options(text: str) -> tuple[str, str, str]:
+    depth = 0
+    for index, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            return text[:index], ",", text[index + 1 :]
+    return text, "", ""
+
+
+def _names(session: Session, patterns: list[str]) -> list[str]:
+    kept = stored_estimates(session)
+    found: list[str] = []
+    for pattern in patterns:
+        if pattern == "_all":
+            hits = list(kept)
+        elif "*" in pattern or "?" in pattern:
+            hits = [name for name in kept if fnmatchcase(name, pattern)]
+        else:
+            named_estimates(session, pattern)
+            hits = [pattern]
+        if not hits:
+            raise StataError(111, f"estimation result {pattern} not found")
+        found.extend(name for name in hits if name not in found)
+    return found
+
+
+def restore(session: Session, name: str) -> None:
+    """Make stored results the current ones."""
+    kept = named_estimates(session, name)
+    sample = kept.sample
+    if sample is not None and len(sample) != session.data.n_obs:
+        sample = None
+    session.e = ResultSet(
+        dict(kept.scalars), dict(kept.macros), copy.deepcopy(kept.matrices), sample, dict(kept.hidden)
+    )
+    if name != ".":
+        session.log.line(f"(results {name} are active now)")
+
+
+def _replay(session: Session, names: list[str]) -> None:
+    for name in _names(session, names) if names else ["."]:
+        kept = named_estimates(session, name)
+        if name != ".":
+            session.log.line()
+            session.log.line("-" * 78)
+            session.log.line(f"Model {name}")
+            session.log.line("-" * 78)
+        estimation = kept.hidden.get("estimation")
+        if not isinstance(estimation, Estimation):
+            raise StataError(301, "last estimates not found")
+        estimation.show()
+        store_table(session, estimation.table)
+
+
+def _dir(session: Session) -> None:
+    log = session.log
+    kept = stored_estimates(session)
+    if not kept:
+        return
+    log.line()
+    log.line("-" * 62)
+    log.line("             |            Dependent  Number of")
+    log.line("        Name | Command    variable     param.  Title")
+    log.line("-" * 13 + "+" + "-" * 48)
+    for name, results in kept.items():
+        title = results.macros.get("estimates_title") or results.macros.get("title", "")
+        log.line(
+            f"{name[:12]:>12} | {results.macros.get('cmd', '')[:9]:<9}  {results.macros.get('depvar', '')[:9]:<9}"
+            f"{results.matrices['b'].values.shape[1]:>9}  {title[:20]}".rstrip()
+        )
+    log.line("-" * 62)
+
+
+def _stats(session: Session, names: list[str]) -> None:
+    rows = []
+    for name in _names(session, names) if names else ["."]:
+        results = named_estimates(session, name)
+        rows.append((name, information_row(results.scalars)))
+    session.log.line()
+    print_information(session, rows)
+    values = np.array([[v if math.isfinite(v) else MISSING for v in row] for _, row in rows])
+    session.r = ResultSet(
+        matrices={"S": Matrix(values, [name for name, _ in rows], ["N", "ll0", "ll", "df", "AIC", "BIC"])}
+    )
+
+
+def _table(session: Session, names: list[str], options: list[TypedOption]) -> None:
+    """estimates table: models side by side."""
+    typed: dict[str, str | None] = {}
+    allowed = (
+        "b",
+        "se",
+        "t",
+        "p",
+        "stats",
+        "star",
+        "keep",
+        "drop",
+        "title",
+        "varwidth",
+        "eform",
+        "style",
+        "nolabel",
+    )
+    for item in options:
+        full = next(
+            (
+                key
+                for key in allowed
+                if key == item.word or (key.startswith(item.word) and len(item.word) > 2)
+            ),
+            None,
+        )
+        if full is None:
+            raise StataError(198, f"option {item.named} not allowed")
+        if full in {"style", "eform", "varwidth"}:
+            raise unsupported(f"option {full} of estimates table is")
+        typed[full] = item.value
+    models = _names(session, names) if names else ["."]
+    results = [named_estimates(session, name) for name in models]
+    order: list[str] = []
+    for each in results:
+        for column in each.matrices["b"].cols:
+            if plain_term(column) not in [plain_term(known) for known in order]:
+                order.append(column)
+    if "_cons" in order:
+        order.remove("_cons")
+        order.append("_cons")
+    for key in ("keep", "drop"):
+        if typed.get(key):
+            wanted = {plain_term(word) for word in str(typed[key]).split()}
+            order = [n for n in order if (plain_term(n.rpartition(":")[2]) in wanted) == (key == "keep")]
+    fmt = typed.get("b") or "%10.0g"
+    lines = [("b", fmt)] + [(key, typed[key] or fmt) for key in ("se", "t", "p") if key in typed]
+    print_comparison(
+        session, models, results, order, lines, _star_levels(typed), str(typed.get("stats") or "")
+    )
+
+
+def _star_levels(typed: dict[str, str | None]) -> list[float]:
+    if "star" not in typed:
+        return []
+    levels = [float(word) for word in (typed["star"] or ".05 .01 .001").split()]
+    return sorted(levels, reverse=True)
+
+
+def coefficient_of(results: ResultSet, name: str) -> tuple[float, float, float | None] | None:
+    """Estimate, standard error and degrees of freedom of a name, or None when the model has not got it."""
+    b = results.matrices["b"]
+    wanted = plain_term(name)
+    for position, column in enumerate(b.cols):
+        if plain_term(column) == wanted:
+            variance = float(results.matrices["V"].values[position, position])
+            df = results.scalars.get("df_r")
+            return float(b.values[0, position]), math.sqrt(max(variance, 0.0)), df
+    return None
+
+
+def print_comparison(
+    session: Session, models: list[str], results: list[ResultSet], order: list[str], lines: list[tuple[str, str]],
+    stars: list[float], stats: str,
+) -> None:  # fmt: skip
+    """The table of estimates table."""
+    log = session.log
+    width = 10 + (3 if stars else 0)
+    rule = "-" * 13 + "+" + "-" * ((width + 3) * len(models) + 0)
+    log.line()
+    log.line("-" * len(rule))
+    log.line(f"{'Variable':>12} |" + "".join(f"{name[:width]:^{width + 2}} " for name in models).rstrip())
+    log.line(rule)
+    for name in order:
+        label = _shown_name(name)
+        for index, (kind, fmt) in enumerate(lines):
+            cells = [_cell(each, name, kind, fmt, stars if kind == "b" else [], width) for each in results]
+            log.line(f"{label if index == 0 else '':>12} | " + "   ".join(cells).rstrip())
+    if stats:
+        log.line(rule)
+        for statistic in stats.replace(",", " ").split():
+            cells = []
+            for each in results:
+                value = _statistic(each, statistic)
+                text = "" if value is None else number(value, lines[0][1] if statistic != "N" else "%10.0g")
+                cells.append(f"{text:>{width}}")
+            log.line(f"{statistic[:12]:>12} | " + "   ".join(cells).rstrip())
+    log.line("-" * len(rule))
+    if len(lines) > 1:
+        log.line(f"{'Legend: ' + '/'.join(kind for kind, _ in lines):>{len(rule)}}")
+    elif stars:
+        marks = "; ".join(f"{'*' * (i + 1)} p<{level:g}" for i, level in enumerate(stars))
+        log.line(f"{'Legend: ' + marks:>{len(rule)}}")
+    coefficients = np.full((len(order), 2 * len(results)), MISSING)
+    for i, name in enumerate(order):
+        for j, each in enumerate(results):
+            found = coefficient_of(each, name)
+            if found is not None:
+                coefficients[i, 2 * j], coefficients[i, 2 * j + 1] = found[0], found[1] ** 2
+    columns = [f"{name}:{part}" for name in models for part in ("b", "var")]
+    session.r = ResultSet(
+        macros={"names": " ".join(models)}, matrices={"coef": Matrix(coefficients, order, columns)}
+    )
+
+
+def _shown_name(name: str) -> str:
+    bare = name.rpartition(":")[2]
+    return bare if len(bare) <= 12 else bare[:10] + "~" + bare[-1]
+
+
+def _statistic(results: ResultSet, name: str) -> float | None:
+    lower = {"aic": 4, "bic": 5}
+    if name in lower and "ll" in results.scalars:
+        return float(information_row(results.scalars)[lower[name]])
+    value = results.scalars.get(name)
+    return None if value is None or value >= MISSING else value
+
+
+def _cell(results: ResultSet, name: str, kind: str, fmt: str, stars: list[float], width: int) -> str:
+    found = coefficient_of(results, name)
+    if found is None:
+        return " " * width
+    b, se, df = found
+    if se == 0.0:
+        text = ("(base)" if "b." in name else "(omitted)") if kind == "b" else ""
+        return f"{text:>{width}}"
+    if kind == "b":
+        text = number(b, fmt)
+        if stars:
+            p = two_sided(b / se, df)
+            text += "".join("*" for level in stars if p < level).ljust(3)
+        return f"{text:>{width}}"
+    value = {"se": se, "t": b / se, "p": two_sided(b / se, df)}[kind]
+    return f"{number(value, fmt):>{width}}"
+
+
+@command("lrtest", "anything [, STats DIr DF(integer -1) FORCE]", stored="r(p) r(chi2) r(df)")
+def lrtest(session: Session, line: Line) -> None:
+    """Likelihood-ratio test of two stored models."""
+    names = line.anything.replace("(", " ").replace(")", " ").split()
+    if not 1 <= len(names) <= 2:
+        raise invalid_syntax()
+    first = named_estimates(session, names[0])
+    second = named_estimates(session, names[1] if len(names) > 1 else ".")
+    for each in (first, second):
+        if "ll" not in each.scalars:
+            raise StataError(498, "estimation result does not contain the log likelihood")
+        if each.macros.get("vce") in {"robust", "cluster"} and not line.flag("force"):
+            raise StataError(498, "LR test likely invalid for models with robust vce")
+    if first.scalars["N"] != second.scalars["N"] and not line.flag("force"):
+        raise StataError(498, f"observations differ: {first.scalars['N']:.0f} vs. {second.scalars['N']:.0f}")
+    big, small = (first, second) if first.scalars["rank"] >= second.scalars["rank"] else (second, first)
+    labels = (names[0], names[1] if len(names) > 1 else ".")
+    small_name, big_name = (labels[1], labels[0]) if big is first else (labels[0], labels[1])
+    typed = line.options.get("df")
+    df = (
+        float(typed)
+        if isinstance(typed, int | float) and typed > 0
+        else big.scalars["rank"] - small.scalars["rank"]
+    )
+    chi2 = 2.0 * (big.scalars["ll"] - small.scalars["ll"])
+    if df <= 0:
+        raise StataError(498, f"df(unrestricted) = df(restricted) = {big.scalars['rank']:.0f}")
+    p = chi2_tail(chi2, df)
+    log = session.log
+    log.line()
+    log.line("Likelihood-ratio test")
+    log.line(f"Assumption: {small_name} nested within {big_name}")
+    log.line()
+    log.line(f"{f' LR chi2({df:.0f})':<12}= {chi2:6.2f}")
+    log.line(f"{'Prob > chi2':<12}= {p:6.4f}")
+    if line.flag("stats"):
+        log.line()
+        print_information(
+            session, [(small_name, information_row(small.scalars)), (big_name, information_row(big.scalars))]
+        )
+    session.r = ResultSet(scalars={"p": p, "df": df, "chi2": chi2})
+
+
+@command("hausman", "anything [, Constant ALLEQs SIGMAMore SIGMALess EQuations(string) FORCE DF(integer -1)]",
+         stored="r(chi2) r(df) r(p) r(rank)", refused="alleqs, equations()")  # fmt: skip
+def hausman(session: Session, line: Line) -> None:
+    """Hausman specification test of a consistent against an efficient estimator."""
+    for name in ("alleqs", "equations"):
+        if line.options.get(name):
+            raise unsupported(f"option {name} of hausman is")
+    words = line.anything.split()
+    if not 1 <= len(words) <= 2:
+        raise invalid_syntax()
+    names = (words[0], words[1] if len(words) > 1 else ".")
+    consistent, efficient = named_estimates(session, names[0]), named_estimates(session, names[1])
+    for each in (consistent, efficient):
+        if each.macros.get("vce") in {"robust", "cluster"} and not line.flag("force"):
+            raise StataError(
+                198, "hausman cannot be used with vce(robust), vce(cluster cvar), or p-weighted data"
+            )
+    first, second = _plain_columns(consistent), _plain_columns(efficient)
+    shared = [n for n in first if n in second and (line.flag("constant") or n != "_cons")]
+    shared = [
+        n for n in shared if _variance(consistent, first[n]) > 0 and _variance(efficient, second[n]) > 0
+    ]
+    if not shared:
+        raise StataError(
+            498,
+            "no coefficients in common; specify equations(matchlist) for problems with different equation names.",
+        )
+    i, j = [first[n] for n in shared], [second[n] for n in shared]
+    b, B = consistent.matrices["b"].values[0, i], efficient.matrices["b"].values[0, j]
+    V, W = consistent.matrices["V"].values[np.ix_(i, i)], efficient.matrices["V"].values[np.ix_(j, j)]
+    if line.flag("sigmamore") or line.flag("sigmaless"):
+        s_b, s_B = _sigma(consistent), _sigma(efficient)
+        if line.flag("sigmamore"):
+            V = V * (s_B / s_b) ** 2
+        else:
+            W = W * (s_b / s_B) ** 2
+    difference, D = b - B, V - W
+    chi2, rank = _quadratic(difference, D)
+    log = session.log
+    log.line()
+    log.line("                 ---- Coefficients ----")
+    log.line("             |      (b)          (B)            (b-B)     sqrt(diag(V_b-V_B))")
+    log.line(f"             |{names[0][:10]:^13}{names[1][:10]:^13}{'Difference':>14}{'Std. err.':>16}")
+    log.line("-" * 13 + "+" + "-" * 64)
+    for k, name in enumerate(shared):
+        root = math.sqrt(float(D[k, k])) if D[k, k] >= 0 else math.nan
+        log.line(
+            f"{_shown_name(name):>12} |{number(float(b[k])):>12} {number(float(B[k])):>12}"
+            f"{number(float(difference[k])):>16}{number(root):>16}"
+        )
+    log.line("-" * 78)
+    log.line(
+        f"{'b = Consistent under H0 and Ha; obtained from ' + consistent.macros.get('cmd', '') + '.':>78}"
+    )
+    log.line(
+        f"{'B = Inconsistent under Ha, efficient under H0; obtained from ' + efficient.macros.get('cmd', '') + '.':>78}"
+    )
+    log.line()
+    log.line("Test of H0: Difference in coefficients not systematic")
+    log.line()
+    typed = line.options.get("df")
+    df = typed if isinstance(typed, int) and typed > 0 else rank
+    log.line(f"{f'chi2({df})':>11} = (b-B)'[(V_b-V_B)^(-1)](b-B)")
+    log.line(f"            = {chi2:6.2f}")
+    results = ResultSet(scalars={"chi2": chi2, "df": float(df), "rank": float(rank)})
+    if chi2 >= 0:
+        p = chi2_tail(chi2, df)
+        log.line(f"Prob > chi2 = {p:6.4f}")
+        results.scalars["p"] = p
+    else:
+        log.line()
+        log.line(f"Warning: chi2 = {chi2:.2f} < 0; model fitted on these data fails to meet the asymptotic")
+        log.line("         assumptions of the Hausman test; see suest for a generalized test.")
+    if np.linalg.eigvalsh(D).min() <= 0:
+        log.line("(V_b-V_B is not positive definite)")
+    session.r = results
+
+
+def _plain_columns(results: ResultSet) -> dict[str, int]:
+    columns: dict[str, int] = {}
+    for position, name in enumerate(results.matrices["b"].cols):
+        columns.setdefault(name.rpartition(":")[2], position)
+    return columns
+
+
+def _variance(results: ResultSet, position: int) -> float:
+    return float(results.matrices["V"].values[position, position])
+
+
+def _sigma(results: ResultSet) -> float:
+    value = results.scalars.get("rmse", results.scalars.get("sigma_e"))
+    if value is None:
+        raise StataError(198, "sigmamore and sigmaless require e(rmse)")
+    return value
+
+
+def _quadratic(difference: FloatArray, D: FloatArray) -> tuple[float, int]:
+    """Difference' D^- difference with D's rank; D need not be positive definite."""
+    singular = np.linalg.svd(D, compute_uv=False)
+    rank = int(np.count_nonzero(singular > singular.max(initial=0.0) * len(D) * 1e-13))
+    if np.linalg.eigvalsh(D).min() > 0:
+        return float(difference @ symmetric_inverse(D) @ difference), rank
+    return float(difference @ np.linalg.pinv(D, rcond=1e-12) @ difference), rank
