@@ -23,13 +23,16 @@ async def _ours(folder: Path) -> float:
     """Redeems per second, every one acknowledged after its fsync."""
     database = await Database.open(folder / "ours.sqlite3")
     try:
-        issued = await TaskCodes(database).issue("default", CLIENTS * EACH)
-        codes = [item.task_code for item in issued]
+        issuing = TaskCodes(database)
+        codes: list[str] = []
+        while len(codes) < CLIENTS * EACH:
+            issued = await issuing.issue(tenant_id="default", count=500, expires_in_days=1, actor="bench")
+            codes += [item.task_code for item in issued]
         redeeming = Redeeming(database, token_ttl_days=30)
 
         async def client(number: int) -> None:
             for code in codes[number::CLIENTS]:
-                await redeeming.redeem(code, "x", "default")
+                await redeeming.redeem(code, "x", tenant_id="default")
 
         begin = time.perf_counter()
         await asyncio.gather(*(client(number) for number in range(CLIENTS)))
@@ -42,7 +45,7 @@ def _theirs(folder: Path) -> float:
     """The same rows, each job in a transaction of its own, on one connection with the same pragmas."""
     connection = open_for_writing(folder / "theirs.sqlite3")
     migrate(connection)
-    connection.execute("INSERT INTO tenants VALUES ('default', 'now')")
+    connection.execute("INSERT INTO tenants (tenant_id, created_at) VALUES ('default', 'now')")
     count = CLIENTS * EACH
     begin = time.perf_counter()
     for number in range(count):

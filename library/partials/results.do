@@ -81,7 +81,7 @@ end
 
 program define ssd_tidy_rows
     args model form
-    tempname b se low high
+    tempname b se statistic p low high
     local terms : colnames ssd_table
     local equations : coleq ssd_table
     local columns = colsof(ssd_table)
@@ -98,10 +98,14 @@ program define ssd_tidy_rows
         if "`term'" == "/lnalpha" local label "ln(alpha)"
         scalar `b' = ssd_table[1,`j']
         scalar `se' = ssd_table[2,`j']
+        scalar `statistic' = ssd_table[3,`j']
+        scalar `p' = ssd_table[4,`j']
         scalar `low' = ssd_table[5,`j']
         scalar `high' = ssd_table[6,`j']
         if regexm("`term'", "(^|#|[0-9])o\.") {
-            scalar `b' = .
+            foreach cell in b se statistic p low high {
+                scalar ``cell'' = .
+            }
             local label "`label' (omitted)"
         }
         if "`form'" == "eform" {
@@ -110,7 +114,7 @@ program define ssd_tidy_rows
             scalar `low' = exp(`low')
             scalar `high' = exp(`high')
         }
-        ssd_tidy_row `model' `term' "`label'" `b' `se' ssd_table[3,`j'] ssd_table[4,`j'] `low' `high' ssd_table[7,`j']
+        ssd_tidy_row `model' `term' "`label'" `b' `se' `statistic' `p' `low' `high' ssd_table[7,`j']
     }
 end
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ssd import __version__
 from ssd.errors import SsdError
+from ssd.templates.arguments import add_actions
 
 _EPILOG = """examples:
   ssd doctor                         what is configured, found and missing
@@ -112,16 +113,9 @@ def _add_library(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "library",
         "Look after the do-template library.",
-        "examples:\n  ssd library check\n  ssd library show panel.xtreg_fe",
+        "examples:\n  ssd library check\n  ssd library show panel.fixed_effects",
     )
-    actions = library.add_subparsers(dest="action", metavar="ACTION", required=True)
-    build = _add(actions, "build", "Write the index files from the templates.")
-    check = _add(actions, "check", "Check every template; exit code 1 if one breaks a rule.")
-    coverage = _add(actions, "coverage", "Show which methods the templates cover.")
-    show = _add(actions, "show", "Show one template.")
-    show.add_argument("template_id")
-    for action in (build, check, coverage, show):
-        action.add_argument("--folder", help="library folder (SS_LIBRARY_DIR, else the one shipped with ssd)")
+    add_actions(library)
 
 
 def _add_engine(commands: Commands[argparse.ArgumentParser]) -> None:

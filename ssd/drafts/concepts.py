@@ -6,7 +6,7 @@ from typing import Final
 
 CONCEPTS: Final[tuple[tuple[str, ...], ...]] = (
     (
-        "wage", "wages", "hourly wage", "hourly wages", "pay", "hourly pay", "earn", "earns", "earnings",
+        "wage", "wages", "hourly wage", "hourly wages", "pay", "paid", "hourly pay", "earn", "earns", "earnings",
         "hourly earnings", "salary", "salaries", "工资", "薪资", "薪酬", "时薪", "工资水平", "月工资",
     ),
     ("log wage", "log wages", "lwage", "logwage", "lnwage", "ln_wage", "log earnings", "对数工资", "工资对数"),
@@ -66,8 +66,8 @@ CONCEPTS: Final[tuple[tuple[str, ...], ...]] = (
     ("unemployment", "unemployment rate", "unemp", "unem", "失业率", "失业"),
     ("inflation", "inflation rate", "inf", "cpi", "通货膨胀", "通胀率"),
     ("crime", "crmrte", "crime rate", "犯罪率"),
-    ("father's education", "fatheduc", "father education", "fathers education", "父亲教育", "父亲受教育年限", "父亲学历"),
-    ("mother's education", "motheduc", "mother education", "mothers education", "母亲教育", "母亲受教育年限", "母亲学历"),
+    ("father's education", "fatheduc", "father education", "父亲教育", "父亲受教育年限", "父亲学历"),
+    ("mother's education", "motheduc", "mother education", "母亲教育", "母亲受教育年限", "母亲学历"),
     ("grade point average", "gpa", "grades", "平均绩点", "绩点"),
 )  # fmt: skip
 """Each row holds the names columns get and the words people use, in English and Chinese."""

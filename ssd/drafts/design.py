@@ -11,9 +11,10 @@ from ssd.inputs.models import ColumnProfile
 
 DESIGNS: Final[tuple[str, ...]] = (
     "descriptive", "correlation", "test", "ols", "panel", "iv", "did", "discrete", "count",
-    "rdd", "matching", "survival", "timeseries", "multivariate", "spatial", "bayesian", "ml", "power", "text", "finance",
+    "rdd", "matching", "survival", "timeseries", "multivariate", "spatial", "bayesian", "ml", "power", "text",
+    "finance",
 )  # fmt: skip
-"""Kinds of analysis; those of the second row are recognized by name only."""
+"""Kinds of analysis; those after count are recognized by name only."""
 
 OutcomeKind = Literal["binary", "count", "continuous", "categorical", "string"]
 
@@ -66,7 +67,8 @@ _EXPLICIT: Final = (
 )
 
 _COMPARISON: Final = re.compile(
-    r"\bt[- ]?tests?\b|\bcompar(?:e|es|ing|ison)\b|\bdiffer(?:s|ences?|ent|ed)?\b|\bgaps?\b|earn(?:s)?\s+(?:more|less)|\bthe\s+same\s+"
+    r"\bt[- ]?tests?\b|\bcompar(?:e|es|ing|ison)\b|\bdiffer(?:s|ences?|ent|ed)?\b|\bgaps?\b|earn(?:s)?\s+(?:more|less)|"
+    r"\bthe\s+same\s+"
     r"(?:for|across|in|between)|(?:higher|lower|larger|greater|smaller)\s+(?:for|among|in|than)|\bbetween\s+\w+\s+and\s+(?:non|wo)"
     r"|\b(?:better|worse|more|less|fewer|longer|older|younger)\b[^.;?]*\bthan\b|是否更|更[高低多少大小]|比较|差异|差别|差距|区别|T检验|t检验|均值检验|是否相等",
     re.IGNORECASE,
@@ -91,7 +93,8 @@ _EFFECT: Final = re.compile(
 )
 _METHOD_NOUN: Final = (
     r"(?:\w+[\s-]+){0,4}?(?:fixed[\s-]effects?|instruments?|instrumental|ivs?\b|2sls|cluster\w*|control\w*|ols\b|logit|probit|poisson|"
-    r"regress\w*|panel|diff\w*-in-\w+|difference-in-differences|did\b|weight\w*|correlat\w*|caus\w*|adjust\w*|t[- ]?tests?)"
+    r"regress\w*|panel|diff\w*-in-\w+|difference-in-differences|did\b|weight\w*|correlat\w*|caus\w*|adjust\w*|"
+    r"t[- ]?tests?)"
 )
 _NEGATED: Final = re.compile(
     rf"\b(?:without|no|not|don't|do\s+not|does\s+not|never|rather\s+than|instead\s+of|avoid|neither)\s+{_METHOD_NOUN}"
@@ -106,7 +109,9 @@ _COUNT_WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _COUNT_COLUMN: Final = re.compile(
-    r"^(?:num|n_|no_of|count|narr|nkids|numkids|docvis|kids)|number of|\bcount\b|# of|# |times |visits|arrests|accidents|次数|件数|个数|数量|专利数",
+    r"^(?:num|n_|no_of|count|narr|nkids|numkids|docvis|kids)|number of|\bcount\b|# of|# "
+    r"|times |visits|arrests|accidents"
+    r"|次数|件数|个数|数量|专利数",
     re.IGNORECASE,
 )
 

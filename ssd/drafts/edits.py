@@ -10,7 +10,7 @@ import msgspec
 from ssd.drafts.design import DESIGNS
 from ssd.drafts.goals import GOAL_QUESTION, GOALS
 from ssd.drafts.models import Draft
-from ssd.drafts.roles import similar_names
+from ssd.drafts.nearness import similar_names
 from ssd.errors import FieldError, SsdError
 from ssd.inputs.models import DatasetProfile
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from ssd.drafts.language import Language
 from ssd.drafts.models import Draft, RequiredVariable, Unknown
-from ssd.drafts.roles import is_grouping, similar_names
+from ssd.drafts.nearness import similar_names
+from ssd.drafts.roles import is_grouping
 from ssd.inputs.models import ColumnProfile, DatasetProfile
 
 NEEDED: Final[dict[str, tuple[str, ...]]] = {

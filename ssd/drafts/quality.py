@@ -16,7 +16,8 @@ _FEW_CLUSTERS: Final = 30
 
 _TEXTS: Final[dict[str, dict[Language, tuple[str, str]]]] = {
     "missing_values": {
-        "en": ("{name} is missing in {share:.0%} of the rows ({n} of {rows}).", "Rows with missing values are left out; check whether they are missing at random."),
+        "en": ("{name} is missing in {share:.0%} of the rows ({n} of {rows}).",
+            "Rows with missing values are left out; check whether they are missing at random."),
         "zh": ("变量 {name} 有 {share:.0%} 的观测缺失（{n}/{rows}）。", "含缺失值的行会被剔除，请确认缺失是否随机。"),
     },
     "constant": {
@@ -44,7 +45,8 @@ _TEXTS: Final[dict[str, dict[Language, tuple[str, str]]]] = {
         "zh": ("没有任何两列能唯一确定面板的行。", "请检查个体与时间变量是否有重复。"),
     },
     "binary_outcome": {
-        "en": ("The outcome {name} takes only two values; a linear model can predict outside 0 and 1.", "Consider a logit model."),
+        "en": ("The outcome {name} takes only two values; a linear model can predict outside 0 and 1.",
+            "Consider a logit model."),
         "zh": ("结果变量 {name} 只有两个取值，线性模型的预测可能超出0到1。", "可考虑使用 logit 模型。"),
     },
     "preparation": {"en": ("{text}", "Check the preview."), "zh": ("{text}", "请查看数据预览。")},
@@ -65,7 +67,7 @@ def _findings(draft: Draft, profile: DatasetProfile) -> Iterator[tuple[str, str,
     rows = profile.row_count
     if rows < _FEW_ROWS:
         yield "few_rows", "warning", {"rows": rows}
-    used = {name for name in used_columns(draft)}
+    used = set(used_columns(draft))
     for column in profile.columns:
         if column.stata_name in used:
             yield from _column_findings(draft, column, rows)

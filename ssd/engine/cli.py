@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -91,13 +92,10 @@ def _in_large_stack(action: Callable[[], Outcome], stop: Event) -> Outcome:
         except BaseException as error:  # noqa: BLE001 - carried to the main thread and raised there
             failures.append(error)
 
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
     thread = Thread(target=run)
     thread.start()
-    while thread.is_alive():
-        try:
-            thread.join()
-        except KeyboardInterrupt:
-            stop.set()
+    thread.join()
     if failures:
         raise failures[0]
     return results[0]

@@ -16,7 +16,8 @@ def joined(steps: list[PlanStep], do_files: dict[str, str]) -> str:
     parts = []
     for position, step in enumerate(steps, 1):
         text = do_files[step.step_id]
-        heading = f"{_RULE}\n* Step {position} of {len(steps)}: {step.step_id} ({step.template_id} {step.template_version})\n{_RULE}\n"
+        title = f"* Step {position} of {len(steps)}: {step.step_id} ({step.template_id} {step.template_version})"
+        heading = f"{_RULE}\n{title}\n{_RULE}\n"
         parts.append(heading + text + ("" if text.endswith("\n") else "\n"))
     return "\n".join(parts)
 

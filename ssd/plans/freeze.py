@@ -226,9 +226,11 @@ def _missing_fields(draft: Draft, template: Template) -> list[MissingField]:
         missing.append(MissingField(f"stage1_questions.{GOAL_QUESTION}", question.question_text, list(GOALS)))
     roles = {parameter.role for parameter in template.parameters}
     fields = {ROLE_FIELDS[role] for role in roles if role in ROLE_FIELDS}
-    for unknown in draft.open_unknowns:
-        if unknown.blocking and (unknown.field in fields or unknown.field == "group_var"):
-            missing.append(MissingField(f"open_unknowns.{unknown.field}", unknown.description, unknown.candidates))
+    missing.extend(
+        MissingField(f"open_unknowns.{unknown.field}", unknown.description, unknown.candidates)
+        for unknown in draft.open_unknowns
+        if unknown.blocking and (unknown.field in fields or unknown.field == "group_var")
+    )
     return missing
 
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
-from anyio import to_thread
 
 from ssd.db.clock import now_iso
 from ssd.db.database import Database
@@ -19,7 +18,6 @@ from ssd.jobs.service import Jobs
 from ssd.plans.models import Plan, PlanStep
 from ssd.plans.service import Plans
 from ssd.runs import store
-from ssd.runs.archive import sha256_of
 from ssd.runs.failure import job_error
 from ssd.runs.launch import Launcher
 from ssd.runs.log_follow import StepLine
@@ -49,7 +47,6 @@ class Executor:
         if plan is None or plan.plan_id != run.plan_id:
             return job_error("PLAN_MISSING", "The plan of this run is no longer the current one.")
         do_files = await self._plans.do_files(run.job_id)
-        await self._database.write(lambda connection: store.set_engine(connection, run.run_id, engine))
         for position, step in enumerate(plan.steps, 1):
             result = await self._step(run, plan, position, do_files[step.step_id], launcher, engine)
             if result.error is not None:
@@ -63,16 +60,24 @@ class Executor:
         task = await self._task(run, step, position, do_text, engine)
         begun = now_iso()
 
-        def begin(connection: sqlite3.Connection) -> None:
-            store.save_step(
-                connection, run_id=run.run_id, position=position, step_id=step.step_id,
-                status=RunStatus.RUNNING, started_at=begun,
-            )  # fmt: skip
-            self._jobs.set_progress(connection, run.job_id, _progress(plan, position, None))
+        async def started(pid: int) -> None:
+            # Stored after the start, in one commit: every commit before it would delay the child by an fsync.
+            # A crash in between loses nothing, because recovery finds the child by its run mark.
+            ticks = start_ticks(pid)
 
-        await self._database.write(begin)
-        self._jobs.announce(run.job_id)
-        result = await run_step(task, launcher, watch=self._watcher(run, plan, position), started=self._starter(run))
+            def unit(connection: sqlite3.Connection) -> None:
+                store.set_process(connection, run.run_id, pid, ticks, engine)
+                store.save_step(
+                    connection, run_id=run.run_id, position=position, step_id=step.step_id,
+                    status=RunStatus.RUNNING, started_at=begun,
+                )  # fmt: skip
+                self._jobs.set_progress(connection, run.job_id, _progress(plan, position, None))
+
+            await self._database.write(unit)
+            self._jobs.announce(run.job_id)
+            logger.info("SS_STATA_RUN_START", job_id=run.job_id, run_id=run.run_id, step_id=step.step_id, pid=pid)
+
+        result = await run_step(task, launcher, watch=self._watcher(run, plan, position), started=started)
 
         def end(connection: sqlite3.Connection) -> None:
             for record in result.records:
@@ -101,7 +106,6 @@ class Executor:
             position=position,
             job_root=root,
             data=data,
-            data_sha256=await to_thread.run_sync(sha256_of, data),
             do_text=do_text,
             engine=engine,
             timeout_seconds=min(step.timeout_seconds, settings.run_timeout_seconds),
@@ -109,14 +113,6 @@ class Executor:
             limits=Limits(settings.run_memory_mb, settings.run_file_size_mb),
             log_cap=settings.log_cap_mb * 1_048_576,
         )
-
-    def _starter(self, run: Run) -> Callable[[int], Awaitable[None]]:
-        async def started(pid: int) -> None:
-            ticks = start_ticks(pid)
-            await self._database.write(lambda connection: store.set_process(connection, run.run_id, pid, ticks))
-            logger.info("SS_STATA_RUN_START", job_id=run.job_id, run_id=run.run_id, pid=pid)
-
-        return started
 
     def _watcher(self, run: Run, plan: Plan, position: int) -> Callable[[list[str], StepLine | None], Awaitable[None]]:
         async def watch(lines: list[str], step: StepLine | None) -> None:

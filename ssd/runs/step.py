@@ -53,7 +53,6 @@ class StepTask(msgspec.Struct, frozen=True, kw_only=True):
     """1-based position in the plan."""
     job_root: Path
     data: Path
-    data_sha256: str
     do_text: str
     engine: Engine
     timeout_seconds: float
@@ -120,7 +119,7 @@ async def run_step(task: StepTask, launcher: Launcher, *, watch: Watcher, starte
         duration_seconds=round(time.monotonic() - begin, 6),
         sandbox=launcher.sandbox,
         do_sha256=hashlib.sha256(task.do_text.encode()).hexdigest(),
-        data_sha256=task.data_sha256,
+        data_sha256=await anyio.to_thread.run_sync(archive.sha256_of, task.data),
         outputs=[],
         log_bytes=0,
         log_truncated=False,

@@ -125,12 +125,12 @@ def renew(connection: sqlite3.Connection, *, boot_id: str, lease_seconds: float)
     )
 
 
-def set_process(connection: sqlite3.Connection, run_id: str, pid: int, pid_start: int | None) -> None:
-    connection.execute("UPDATE runs SET pid = ?, pid_start = ? WHERE run_id = ?", (pid, pid_start, run_id))
-
-
-def set_engine(connection: sqlite3.Connection, run_id: str, engine: Engine) -> None:
-    connection.execute("UPDATE runs SET engine = ? WHERE run_id = ?", (msgspec.json.encode(engine).decode(), run_id))
+def set_process(connection: sqlite3.Connection, run_id: str, pid: int, pid_start: int | None, engine: Engine) -> None:
+    """Which process runs it now, and which engine that is."""
+    connection.execute(
+        "UPDATE runs SET pid = ?, pid_start = ?, engine = ? WHERE run_id = ?",
+        (pid, pid_start, msgspec.json.encode(engine).decode(), run_id),
+    )
 
 
 def finish(connection: sqlite3.Connection, run_id: str, status: RunStatus, error: JobError | None) -> bool:

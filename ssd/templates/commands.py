@@ -12,6 +12,7 @@ from typing import TextIO
 import msgspec
 
 from ssd.errors import SsdError
+from ssd.templates.arguments import add_actions
 from ssd.templates.check import ENGINE_COMMAND, CaseResult, check_library, stata_command
 from ssd.templates.coverage import coverage
 from ssd.templates.index import INDEX_NAME, MANIFEST_NAME, index_text, make_index, manifest_text
@@ -19,58 +20,30 @@ from ssd.templates.library import Library, default_folder
 from ssd.templates.lint import lint
 from ssd.templates.models import Template
 
-EPILOG = """\
-A template is one folder of the library: template.toml (metadata), template.do (the do-file) and example/.
-After changing one: `ssd library build`, then `ssd library check TEMPLATE_ID`.
-"""
+
+def main(words: list[str] | None = None, out: TextIO | None = None) -> int:
+    """`ssd library …` on its own. The exit status: 0 well, 1 something is wrong with the library, 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="ssd library", description="Look after the do-template library.")
+    add_actions(parser)
+    return run(parser.parse_args(words), out or sys.stdout)
 
 
-def main(arguments: list[str] | None = None, out: TextIO | None = None) -> int:
-    """Run one subcommand. The exit status: 0 well, 1 something is wrong with the library, 2 wrong usage."""
-    stream = out or sys.stdout
-    options = _parser().parse_args(arguments)
-    folder = Path(options.library) if options.library else default_folder()
+def run(arguments: argparse.Namespace, out: TextIO, configured: Path | None = None) -> int:
+    """Do what the parsed arguments ask for; `configured` is the library of the settings."""
+    folder = Path(arguments.folder) if arguments.folder else configured or default_folder()
     try:
-        match options.command:
+        match arguments.action:
             case "build":
-                return _build(folder, stream)
+                return _build(folder, out)
             case "check":
-                return _check(folder, options, stream)
+                return _check(folder, arguments, out)
             case "coverage":
-                return _coverage(folder, stream, missing_only=options.missing)
+                return _coverage(folder, out, missing_only=arguments.missing)
             case _:
-                return _show(folder, options.template_id, stream)
+                return _show(folder, arguments.template_id, out)
     except SsdError as error:
-        stream.write(f"{error.code}: {error.message}\n")
+        out.write(f"{error.code}: {error.message}\n")
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ssd library",
-        description="Work on the library of do-templates.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--library", metavar="FOLDER", help="folder of the library (default: the one of this ssd)")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("build", help=f"write {INDEX_NAME} and {MANIFEST_NAME} from the metadata")
-    check = commands.add_parser(
-        "check", help="check metadata, rendering and safety, and run every example against its known numbers"
-    )
-    check.add_argument("template", nargs="?", help="only templates whose id begins with this")
-    check.add_argument("--static", action="store_true", help="do not run the examples")
-    check.add_argument(
-        "--engine",
-        choices=("embedded", "stata"),
-        default="embedded",
-        help="run the examples in the embedded engine or in the Stata that SS_STATA_CMD names",
-    )
-    cover = commands.add_parser("coverage", help="which rows of the capability list are covered")
-    cover.add_argument("--missing", action="store_true", help="list only what is not covered")
-    show = commands.add_parser("show", help="list the templates, or show one")
-    show.add_argument("template_id", nargs="?", help="id of the template, such as regression.ols")
-    return parser
 
 
 def _build(folder: Path, out: TextIO) -> int:

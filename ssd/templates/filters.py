@@ -40,8 +40,8 @@ def expression(condition: Filter) -> Markup:
         raise UnquotableError(f"{condition.op} compares numbers, not text")
     return Markup("({0} {1} {2} & !missing({0}))").format(
         name,
-        Markup(_COMPARISONS[condition.op]),
-        _literal(condition.value),  # noqa: S704 - one of six constants
+        Markup(_COMPARISONS[condition.op]),  # noqa: S704 - one of six constants
+        _literal(condition.value),
     )
 
 

@@ -32,6 +32,10 @@ REWORDED = ((re.compile(r"^unrecognized command:  (\w+)$"), r"command \1 is unre
 """Messages that Stata worded differently before version 14, in the wording followed here."""
 
 
+DESCRIBED = {"header has no R-squared line": lambda output: "R-squared" not in output}
+"""Expectations that a case states in words."""
+
+
 @dataclass
 class Snapshot:
     """What a session held right after one command."""
@@ -177,8 +181,10 @@ def _check(item: dict[str, Any], execution: Execution) -> str | None:
         return "the command did not run"
     if re.search(r"\[\d+\]$", item["name"]):
         return _check_observation(item, snapshots, execution)
+    if item["name"] in DESCRIBED:
+        return None if DESCRIBED[item["name"]](output) else "does not hold"
     if kind == "text":
-        return None if _printed(item, output) or item["value"] in output else "not printed"
+        return None if _printed(item, output) or item["value"].lower() in output.lower() else "not printed"
     if kind == "cell":
         return None if _printed(item, output) or _printed_after_name(item, output) else "not printed"
     values = _stored(item, snapshots)

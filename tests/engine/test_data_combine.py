@@ -58,12 +58,14 @@ def test_merge_keep_and_nogenerate(run: Run) -> None:
     ("line", "rc", "message"),
     [
         ("merge 1:1 id using u", 459, "variable id does not uniquely identify observations in the master data"),
-        ("merge m:1 id using nosuch", 601, "file nosuch.dta not found"), ("merge id using u", 198, "invalid syntax"),
-        ("merge m:1 id using u, assert(match)", 9, "after merge"), ("merge m:1 zz using u", 111, "variable zz not found"),
-        ("gen b = \"x\"\nmerge m:1 id using u", 109, "type mismatch"),
+        ("merge m:1 id using nosuch", 601, "file nosuch.dta not found"),
+        ("merge id using u", 198, "invalid syntax"),
+        ("merge m:1 id using u, assert(match)", 9, "after merge"),
+        ("merge m:1 zz using u", 111, "variable zz not found"),
+        ('gen b = "x"\nmerge m:1 id using u', 109, "type mismatch"),
         ("append using nosuch", 601, "file nosuch.dta not found"),
     ],
-)  # fmt: skip
+)
 def test_merge_and_append_errors(run: Run, line: str, rc: int, message: str) -> None:
     session, log = run(USING + MASTER + line + "\n")
     assert session.state["rc"] == rc
@@ -140,7 +142,9 @@ end
 
 
 def test_collapse_statistics(run: Run) -> None:
-    session, _ = run(VALUES + "collapse (mean) m=x (sum) s=x (count) n=x (max) hi=x (sd) d=x (p50) md=x (first) f=x, by(g)\n")
+    session, _ = run(
+        VALUES + "collapse (mean) m=x (sum) s=x (count) n=x (max) hi=x (sd) d=x (p50) md=x (first) f=x, by(g)\n"
+    )
     data = session.data
     assert data.numeric("m").tolist() == pytest.approx([7 / 3, 10.0], rel=1e-7)
     assert data.numeric("s").tolist() == [7, 10]

@@ -19,7 +19,7 @@ end
 
 
 def test_generate_stores_float_and_counts_missing(run: Run) -> None:
-    session, log = run(INPUT + "gen y = x/3\ngen byte z = 200\ngen str s = name + \"!\"\n")
+    session, log = run(INPUT + 'gen y = x/3\ngen byte z = 200\ngen str s = name + "!"\n')
     assert session.data.variables["y"].type == "float"
     assert session.data.numeric("y")[0] == np.float64(np.float32(10 / 3))
     assert "(1 missing value generated)" in log
@@ -40,14 +40,20 @@ def test_replace_promotes_and_reports(run: Run) -> None:
 @pytest.mark.parametrize(
     ("line", "rc", "message"),
     [
-        ("gen x = 1", 110, "variable x already defined"), ("gen 1x = 1", 198, "1x invalid name"),
-        ("gen y = nosuch", 111, "nosuch not found"), ("replace name = 1", 109, "type mismatch"),
-        ("gen y", 100, "=exp required"), ("drop nosuch", 111, "variable nosuch not found"),
-        ("replace nosuch = 1", 111, "variable nosuch not found"), ("keep in 9", 198, "observation numbers out of range"),
-        ("rename x name", 110, "already defined"), ("recast int name", 109, "type mismatch"),
-        ("format x %zz", 120, "invalid %format"), ("gen _n = 1", 198, "_n invalid name"),
+        ("gen x = 1", 110, "variable x already defined"),
+        ("gen 1x = 1", 198, "1x invalid name"),
+        ("gen y = nosuch", 111, "nosuch not found"),
+        ("replace name = 1", 109, "type mismatch"),
+        ("gen y", 100, "=exp required"),
+        ("drop nosuch", 111, "variable nosuch not found"),
+        ("replace nosuch = 1", 111, "variable nosuch not found"),
+        ("keep in 9", 198, "observation numbers out of range"),
+        ("rename x name", 110, "already defined"),
+        ("recast int name", 109, "type mismatch"),
+        ("format x %zz", 120, "invalid %format"),
+        ("gen _n = 1", 198, "_n invalid name"),
     ],
-)  # fmt: skip
+)
 def test_errors(run: Run, line: str, rc: int, message: str) -> None:
     session, log = run(INPUT + line + "\n")
     assert session.state["rc"] == rc
@@ -138,7 +144,7 @@ def test_describe_and_ds(run: Run) -> None:
 
 
 def test_estimation_sample_follows_the_observations(run: Run) -> None:
-    text = INPUT + "gen y = x + _n\nquietly regress y x if id != 3\ngen before = e(sample)\n"
+    text = INPUT + "gen y = _n\nquietly regress y if id != 3\ngen before = e(sample)\n"
     session, _ = run(text + "gsort -id\ndrop in 1\ngen after = e(sample)\n")
     assert session.state["rc"] == 0
     assert session.data.numeric("after").tolist() == session.data.numeric("before").tolist()

@@ -24,17 +24,33 @@ end
 @pytest.mark.parametrize(
     ("call", "values"),
     [
-        ("mean(x), by(g)", [1.5, 1.5, 5, 5, 5]), ("total(x), by(g)", [3, 3, 10, 10, 10]), ("count(x)", [4] * 5),
-        ("max(x), by(g)", [2, 2, 6, 6, 6]), ("sd(x), by(g)", [0.70710677, 0.70710677, 1.4142135, 1.4142135, 1.4142135]),
-        ("median(x)", [3] * 5), ("pctile(x), p(25)", [1.5] * 5), ("rank(x)", [1, 2, 3, MISSING, 4]),
-        ("rank(-x), track", [4, 3, 2, MISSING, 1]), ("group(s)", [2, 1, 2, MISSING, 3]), ("tag(g)", [1, 0, 1, 0, 0]),
-        ("iqr(x)", [3.5] * 5), ("seq(), from(1) to(2)", [1, 2, 1, 2, 1]), ("std(x) if g == 1", None),
-        ("rowmean(g x)", [1, 1.5, 3, 2, 4]), ("rowtotal(g x)", [2, 3, 6, 2, 8]), ("rowmiss(g x s)", [0, 0, 0, 2, 0]),
-        ("rowmax(g x)", [1, 2, 4, 2, 6]), ("anymatch(g x), values(2 6)", [0, 1, 1, 1, 1]), ("anycount(g x), values(2)", [0, 1, 1, 1, 1]),
-        ("cut(x), at(0 2 5)", [0, 2, 2, MISSING, MISSING]), ("mode(s)", None), ("pc(x)", [1 / 13 * 100, 2 / 13 * 100, 4 / 13 * 100, MISSING, 6 / 13 * 100]),
-        ("mad(x)", [1.5] * 5), ("fill(2 4)", [2, 4, 6, 8, 10]),
+        ("mean(x), by(g)", [1.5, 1.5, 5, 5, 5]),
+        ("total(x), by(g)", [3, 3, 10, 10, 10]),
+        ("count(x)", [4] * 5),
+        ("max(x), by(g)", [2, 2, 6, 6, 6]),
+        ("sd(x), by(g)", [0.70710677, 0.70710677, 1.4142135, 1.4142135, 1.4142135]),
+        ("median(x)", [3] * 5),
+        ("pctile(x), p(25)", [1.5] * 5),
+        ("rank(x)", [1, 2, 3, MISSING, 4]),
+        ("rank(-x), track", [4, 3, 2, MISSING, 1]),
+        ("group(s)", [2, 1, 2, MISSING, 3]),
+        ("tag(g)", [1, 0, 1, 0, 0]),
+        ("iqr(x)", [3.5] * 5),
+        ("seq(), from(1) to(2)", [1, 2, 1, 2, 1]),
+        ("std(x) if g == 1", None),
+        ("rowmean(g x)", [1, 1.5, 3, 2, 4]),
+        ("rowtotal(g x)", [2, 3, 6, 2, 8]),
+        ("rowmiss(g x s)", [0, 0, 0, 2, 0]),
+        ("rowmax(g x)", [1, 2, 4, 2, 6]),
+        ("anymatch(g x), values(2 6)", [0, 1, 1, 1, 1]),
+        ("anycount(g x), values(2)", [0, 1, 1, 1, 1]),
+        ("cut(x), at(0 2 5)", [0, 2, 2, MISSING, MISSING]),
+        ("mode(s)", None),
+        ("pc(x)", [1 / 13 * 100, 2 / 13 * 100, 4 / 13 * 100, MISSING, 6 / 13 * 100]),
+        ("mad(x)", [1.5] * 5),
+        ("fill(2 4)", [2, 4, 6, 8, 10]),
     ],
-)  # fmt: skip
+)
 def test_egen(run: Run, call: str, values: list[float] | None) -> None:
     head, comma, options = call.partition(",")
     session, _ = run(INPUT + f"egen r = {head}{comma}{options}\n")
@@ -50,7 +66,12 @@ def test_egen(run: Run, call: str, values: list[float] | None) -> None:
 
 
 def test_egen_errors(run: Run) -> None:
-    for line, rc in (("egen r = nosuch(x)", 133), ("egen r = mean(s)", 109), ("egen r = mean(x), zz", 198), ("egen g = max(x)", 110)):
+    for line, rc in (
+        ("egen r = nosuch(x)", 133),
+        ("egen r = mean(s)", 109),
+        ("egen r = mean(x), zz", 198),
+        ("egen g = max(x)", 110),
+    ):
         session, _ = run(INPUT + line + "\n")
         assert session.state["rc"] == rc, line
 
@@ -146,6 +167,13 @@ def test_delimited_text_round_trip(run: Run, tmp_path: Path) -> None:
     session, log = run('import delimited "h.txt", delimiters(";") varnames(1) clear\n')
     assert list(session.data.variables) == ["firstname", "_2nd"]
     assert "(2 vars, 1 obs)" in log
+    (tmp_path / "title.csv").write_text("A title,\na,b\n1,2\n", encoding="utf-8")
+    session, _ = run('import delimited "title.csv", varnames(2) clear\n')
+    assert session.data.numeric("b").tolist() == [2]
+    (tmp_path / "r.csv").write_text("a,b,c\n1,2,3\n4,5,6\n7,8,9\n", encoding="utf-8")
+    session, _ = run('import delimited "r.csv", rowrange(3:3) colrange(2:) varnames(1) clear\n')
+    assert list(session.data.variables) == ["b", "c"]
+    assert session.data.numeric("c").tolist() == [6]
 
 
 def test_excel_is_read_with_types(run: Run, tmp_path: Path) -> None:
@@ -161,5 +189,10 @@ def test_excel_is_read_with_types(run: Run, tmp_path: Path) -> None:
     assert session.data.strings("省份").tolist() == ["北京", "上海"]
     assert session.data.numeric("gdp").tolist() == [1.5, MISSING]
     assert session.data.variables["n"].type == "byte"
-    session, _ = run('export excel using out.xlsx\n')
+    session, _ = run(INPUT + 'label variable x "Size <m>"\nexport excel using "e.xlsx", firstrow(varlabels)\n'
+                     'import excel "e.xlsx", firstrow clear case(lower)\n')  # fmt: skip
+    assert session.data.variables["sizem"].label == "Size <m>"
+    assert session.data.numeric("sizem").tolist() == [1, 2, 4, MISSING, 6]
+    assert session.data.strings("s").tolist() == ["b", "a", "b", "", "c"]
+    session, _ = run(INPUT + "export excel using old.xls\n")
     assert session.state["rc"] == 198

@@ -104,7 +104,9 @@ def test_real_files_agree_with_an_independent_reader(path: Path, tmp_path: Path)
     for name, column in data.variables.items():
         theirs = frame[name]
         if column.is_string:
-            ascii_only = [(a, b) for a, b in zip(column.values.tolist(), theirs.fillna("").tolist(), strict=True) if a.isascii()]
+            ascii_only = [
+                (a, b) for a, b in zip(column.values.tolist(), theirs.fillna("").tolist(), strict=True) if a.isascii()
+            ]
             assert all(a.rstrip() == b.rstrip() for a, b in ascii_only)
         else:
             ours = np.where(data.numeric(name) < MISSING, data.numeric(name), np.nan)
@@ -115,9 +117,15 @@ def test_real_files_agree_with_an_independent_reader(path: Path, tmp_path: Path)
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(st.floats(-1e30, 1e30), st.integers(-127, 100),
-                       st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)), max_size=8)
-)  # fmt: skip
+    st.lists(
+        st.tuples(
+            st.floats(-1e30, 1e30),
+            st.integers(-127, 100),
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
+        ),
+        max_size=8,
+    )
+)
 def test_any_values_survive(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, int, str]]) -> None:
     data = Dataset()
     data.add("d", np.array([row[0] for row in rows], dtype=np.float64), "double")

@@ -76,7 +76,7 @@ def test_strings(session: Session) -> None:
     assert evaluate('"ab" * 2', session) == "abab"
     assert evaluate_condition('name == ""', session).tolist() == [False, False, True, False]
     assert evaluate_condition('name > "b"', session).tolist() == [False, False, False, True]
-    assert evaluate("`\"say \"hi\"\"'", session) == 'say "hi"'
+    assert evaluate('`"say "hi""\'', session) == 'say "hi"'
 
 
 def test_subscripts_and_positions_within_groups(session: Session) -> None:
@@ -109,6 +109,8 @@ def test_coefficients_by_name_equation_and_level(session: Session) -> None:
     assert evaluate("[ln]_b[_cons]", session) == 0.5
     assert evaluate("_b[ln:_cons]", session) == 0.5
     assert evaluate("_b[c.x#2.g]", session) == 7.0
+    session.e.matrices["b"].cols[3] = "/sigma"
+    assert evaluate("_b[/sigma]", session) == 0.5
     with pytest.raises(StataError) as caught:
         evaluate("_b[zz]", session)
     assert caught.value.rc == 111

@@ -33,13 +33,24 @@ def test_numbers(value: float, fmt: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "fmt", "text"),
     [
-        (0.0, "%td", "01jan1960"), (21915.0, "%tdCCYY-NN-DD", "2020-01-01"), (21915.0, "%tdDay_Month_dd,_CCYY", "Wed January 1, 2020"),
-        (720.0, "%tm", "2020m1"), (164.0, "%tq", "2001q1"), (3223.0, "%tw", "2021w52"), (121.0, "%th", "2020h2"),
-        (2020.0, "%ty", "2020"), (0.0, "%tc", "01jan1960 00:00:00"), (90061000.0, "%tcHH:MM:SS", "01:01:01"),
-        (46800000.0, "%tchh:MM_am", "1:00 pm"), (-1.0, "%td", "31dec1959"), (MISSING, "%td", "."),
-        (21915.0, "%d", "01jan2020"), (21915.0, "%tdnn/dd/YY", "1/1/20"), (721.0, "%tmCCYY-NN", "2020-02"),
+        (0.0, "%td", "01jan1960"),
+        (21915.0, "%tdCCYY-NN-DD", "2020-01-01"),
+        (21915.0, "%tdDay_Month_dd,_CCYY", "Wed January 1, 2020"),
+        (720.0, "%tm", "2020m1"),
+        (164.0, "%tq", "2001q1"),
+        (3223.0, "%tw", "2021w52"),
+        (121.0, "%th", "2020h2"),
+        (2020.0, "%ty", "2020"),
+        (0.0, "%tc", "01jan1960 00:00:00"),
+        (90061000.0, "%tcHH:MM:SS", "01:01:01"),
+        (46800000.0, "%tchh:MM_am", "1:00 pm"),
+        (-1.0, "%td", "31dec1959"),
+        (MISSING, "%td", "."),
+        (21915.0, "%d", "01jan2020"),
+        (21915.0, "%tdnn/dd/YY", "1/1/20"),
+        (721.0, "%tmCCYY-NN", "2020-02"),
     ],
-)  # fmt: skip
+)
 def test_dates(value: float, fmt: str, text: str) -> None:
     assert format_value(value, fmt) == text
 
@@ -70,4 +81,6 @@ def test_wrong_formats_are_refused() -> None:
 def test_general_format_never_exceeds_its_width_and_keeps_the_value(value: float, width: int) -> None:
     text = format_value(value, f"%{width}.0g")
     assert len(text) <= width + (1 if abs(value) >= 1e100 or 0 < abs(value) < 1e-99 else 0)
-    assert float(text) == pytest.approx(value, rel=0.6 * 10.0 ** -max(width - 8, 0), abs=1e-6 if abs(value) < 1e-5 else 0)
+    assert float(text) == pytest.approx(
+        value, rel=0.6 * 10.0 ** -max(width - 8, 0), abs=1e-6 if abs(value) < 1e-5 else 0
+    )

@@ -172,3 +172,11 @@ def test_chinese_titles_are_kept_as_text_or_drawn_with_a_chinese_font(run: Run, 
         assert "中文标题" in (tmp_path / "a.svg").read_text(encoding="utf-8")
     else:
         assert "no font" not in log
+
+
+def test_by_groups_without_observations_of_one_plot_are_left_empty(run: Run) -> None:
+    text = "twoway (scatter y x if g == 1) (scatter y x if g == 2), by(g)\ngraph export a.svg"
+    session, log = run(DATA + text)
+    assert session.state["rc"] == 0, log
+    panels = find(session, None).panels
+    assert [[layer.x.size for layer in panel.layers] for panel in panels] == [[30, 0], [0, 30]]

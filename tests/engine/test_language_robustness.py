@@ -14,9 +14,15 @@ from ssd.engine.cli import new_session
 from ssd.engine.errors import StataError
 from ssd.engine.lang.scan import unsupported_in
 
-_WORDS = st.sampled_from(
-    ['display', 'local', 'global', 'if', 'else', '{', '}', '(', ')', '[', ']', '"', '`"', '"\'', '`', "'", '$', '${', '}', '=', '==', '+', '-', '*', '/', ',', ':', ';', 'by', 'bysort', 'id', 'x', 'y', '变量', '1', '2.5', '.a', 'in', 'using', '[fw=x]', 'quietly', 'capture', 'noisily', 'foreach', 'forvalues', 'while', 'of', 'varlist', 'i', '=', '1/3', 'program', 'end', 'define', '///', '//', '/*', '*/', '*', '##', '', 'i.x', 'L.x', 'syntax', 'args', 'return', 'list', 'scalar', 'matrix', 'generate', 'replace', 'summarize', 'regress', ',', 'detail', 'robust', '_n', '_N', 'r(N)', 'e(b)', 'c(pi)', ':', 'word', 'count', 'list', 'sizeof', 'tempvar', 'tokenize', 'gettoken', 'confirm', 'assert', 'file', 'open', 'write', 'log', 'set', 'seed', 'exit', 'error', 'version', '17', 'macval(', ')', '++i']
-)
+_VOCABULARY = """
+    display local global if else { } ( ) [ ] " `" "' ` ' $ ${ } = == + - * / , : ; by bysort
+    id x y 变量 1 2.5 .a in using [fw=x] quietly capture noisily foreach forvalues while of
+    varlist i = 1/3 program end define /// // /* */ * ## i.x syntax args return list scalar
+    matrix generate replace summarize regress , detail robust _n _N r(N) e(b) c(pi) : word
+    count list sizeof tempvar tokenize gettoken confirm assert file open write log set seed
+    exit error version macval( )
+"""
+_WORDS = st.sampled_from(_VOCABULARY.split())
 _LINE = st.lists(_WORDS, max_size=9).map(" ".join)
 
 

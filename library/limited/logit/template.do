@@ -35,13 +35,18 @@ local regressors "[[ regressors | terms ]][% if fixed_effects %] [[ fixed_effect
 
 ssd_step estimate "Estimate the logit model"
 [% if cluster %]
-logit [[ outcome ]] `regressors', vce(cluster [[ cluster ]])
-ssd_glance main n_clusters e(N_clust)
+local vce "vce(cluster [[ cluster ]])"
 [% elif vce == "robust" %]
-logit [[ outcome ]] `regressors', vce(robust)
+local vce "vce(robust)"
 [% else %]
-logit [[ outcome ]] `regressors'
+local vce ""
 [% endif %]
+capture noisily logit [[ outcome ]] `regressors', `vce'
+local rc = _rc
+* logit leaves out what predicts perfectly, with its observations; nothing may be left.
+if `rc' == 2000 ssd_fail PERFECT_PREDICTION [[ treatment ]] "The regressors predict the outcome perfectly: no effect can be estimated." 459
+if `rc' exit `rc'
+ssd_glance main n_clusters e(N_clust)
 ssd_tidy main
 ssd_tidy_exponentiated odds_ratio
 [% if treatment not in text_variables %]

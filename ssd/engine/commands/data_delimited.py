@@ -68,12 +68,16 @@ def import_command(session: Session, line: Line) -> None:
         raise unsupported(f"import {word}")
 
 
-@command("export", "*", minimum=3, refused="export excel (needs a writer that is no run-time dependency), sasxport")
+@command("export", "*", minimum=3, refused="export excel to .xls or into an existing sheet; sasxport")
 def export_command(session: Session, line: Line) -> None:
-    """Export data to delimited text."""
+    """Export data to delimited text or Excel."""
     word, _, rest = line.text.strip().partition(" ")
     if "delimited".startswith(word) and len(word) >= 5:
         _export_delimited(session, family_line(session, "export", rest, _EXPORT))
+    elif word == "excel":
+        from ssd.engine.commands.data_excel import export_excel
+
+        export_excel(session, rest)
     else:
         raise unsupported(f"export {word}")
 
@@ -159,7 +163,7 @@ def _rows(text: str, mark: str, quotes: bool) -> list[list[str]]:
 
 
 def _import_delimited(session: Session, line: Line) -> None:
-    for word in ("parselocale", "decimalseparator", "groupseparator", "rowrange", "colrange"):
+    for word in ("parselocale", "decimalseparator", "groupseparator"):
         if line.text_option(word):
             raise unsupported(f"import delimited, {word}()")
     name, names = file_and_names(line)
@@ -170,12 +174,37 @@ def _import_delimited(session: Session, line: Line) -> None:
         text = re.sub(f"[{re.escape(mark)}\t]+" if mark == " " else f"{re.escape(mark)}+", lambda _: mark, text)
     rows = _rows(text, mark, line.text_option("bindquotes") != "nobind")
     header, skip = _header_option(line.text_option("varnames"))
+    rows, header = _cropped(rows, header, skip, line)
     width = max(map(len, rows), default=0)
     _load(
-        session, rows[skip:], header, line.text_option("case") or "lower", names,
+        session, rows, header, line.text_option("case") or "lower", names,
         _columns(line.text_option("stringcols"), width), _columns(line.text_option("numericcols"), width),
         "double" if line.flag("asdouble") else "float" if line.flag("asfloat") else "",
     )  # fmt: skip
+
+
+def _bounds(text: str | None, size: int) -> tuple[int, int]:
+    """0-based half-open bounds of `start:end`, `start:`, `:end` or `start`."""
+    if not text:
+        return 0, size
+    found = re.fullmatch(r"\s*(\d*)\s*(:\s*(\d*))?\s*", text)
+    if not found:
+        raise StataError(198, "invalid range")
+    return int(found[1] or 1) - 1, int(found[3]) if found[3] else size
+
+
+def _cropped(rows: list[list[str]], header: bool | None, skip: int, line: Line) -> tuple[list[list[str]], bool | None]:
+    """Rows and columns of rowrange() and colrange(); the row of names stays the first one."""
+    columns = _bounds(line.text_option("colrange"), max(map(len, rows), default=0))
+    rows = [row[columns[0] : columns[1]] for row in rows]
+    wanted = line.text_option("rowrange")
+    if not wanted:
+        return rows[skip:], header
+    first, last = _bounds(wanted, len(rows))
+    if header is None:
+        header = first > 0 and not any(_NUMBER.fullmatch(cell.strip()) for cell in rows[0])
+    body = rows[max(first, skip + 1) if header else first : last]
+    return (rows[skip : skip + 1] + body if header else body), header
 
 
 def _header_option(text: str | None) -> tuple[bool | None, int]:

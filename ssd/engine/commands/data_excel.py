@@ -1,4 +1,4 @@
-"""import excel. Reading is by python-calamine; writing is refused (no run-time writer)."""
+"""import excel (by python-calamine) and export excel (one sheet of a new file)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import numpy as np
 
 from ssd.engine.commands.data_delimited import family_line, file_and_names, unique_name
 from ssd.engine.commands.data_files import adopt, with_suffix
+from ssd.engine.commands.data_labels import label_text
+from ssd.engine.commands.data_list import shown_values
 from ssd.engine.commands.declare import Line
 from ssd.engine.data.dataset import Dataset, make_variable
+from ssd.engine.data.order import IndexArray
 from ssd.engine.data.storage import object_array, smallest
-from ssd.engine.errors import StataError
+from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import MISSING
+from ssd.engine.output.workbook import Cell, column_letters, workbook_bytes
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
 
@@ -50,6 +54,58 @@ def import_excel(session: Session, text: str) -> None:
     _load(session, line, rows, offset)
 
 
+_EXPORT = (
+    "[anything] [using/] [if] [in] [, SHeet(string) FIRSTrow(string) replace noLabel SHEETMODify SHEETREPlace "
+    "CELL(string) MISSing(string) DATEstring(string) LOCale(string)]"
+)
+
+
+def export_excel(session: Session, text: str) -> None:
+    """`export excel [varlist] using file, sheet() firstrow(variables|varlabels) replace nolabel`."""
+    line = family_line(session, "export", text, _EXPORT)
+    for word in ("sheetmodify", "sheetreplace", "cell", "missing", "datestring", "locale"):
+        if line.options.get(word):
+            raise unsupported(f"export excel, {word}")
+    name, words = file_and_names(line)
+    shown = with_suffix(name, ".xls")
+    if shown.endswith(".xls"):
+        shown += "x" if name != shown else ""
+    if not shown.endswith(".xlsx"):
+        raise unsupported("export excel to .xls; name the file .xlsx")
+    names = session.expand_varlist(" ".join(words)) if words else list(session.data.variables)
+    path = session.output_path(shown)
+    if path.exists() and not line.flag("replace"):
+        raise StataError(602, f"file {shown} already exists")
+    rows = np.flatnonzero(line.sample(session))
+    columns = [_cells(session, column, rows, labels=not line.flag("nolabel")) for column in names]
+    table: list[list[Cell]] = [list(row) for row in zip(*columns, strict=True)]
+    first = line.text_option("firstrow")
+    if first is not None:
+        if not first or not ("variables".startswith(first) or "varlabels".startswith(first)):
+            raise StataError(198, "option firstrow() incorrectly specified")
+        labelled = first.startswith("varl")
+        table.insert(0, [(session.data.variables[c].label if labelled else "") or c for c in names])
+    try:
+        path.write_bytes(workbook_bytes(table, line.text_option("sheet") or "Sheet1"))
+    except OSError as fault:
+        raise StataError(603, f"file {shown} could not be opened") from fault
+    session.log.line(f"file {shown} saved")
+
+
+def _cells(session: Session, name: str, rows: IndexArray, *, labels: bool) -> list[Cell]:
+    """Numbers as numbers; value labels and dates as shown; missing values empty."""
+    column = session.data.variables[name]
+    dated = not column.is_string and column.format.lstrip("%-").startswith(("t", "d"))
+    if column.is_string or dated or (labels and column.value_label):
+        numbers = None if column.is_string else session.data.numeric(name)[rows].tolist()
+        texts = shown_values(session.data, name, rows)
+        attached = session.data.labels_of(name)
+        if numbers is None or dated:
+            return [None if text == "." and numbers else text for text in texts]
+        return [label_text(attached, value) or (value if value < MISSING else None) for value in numbers]
+    return [value if value < MISSING else None for value in session.data.numeric(name)[rows].tolist()]
+
+
 def _open(path: str, shown: str) -> Any:
     from python_calamine import CalamineError, CalamineWorkbook
 
@@ -67,19 +123,11 @@ def _describe(session: Session, book: Any, shown: str) -> None:
     result = ResultSet(scalars={"N_worksheet": float(len(book.sheet_names))})
     for number, name in enumerate(book.sheet_names, start=1):
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        reach = f"A1:{_letters(max(map(len, rows), default=1) - 1)}{max(len(rows), 1)}"
+        reach = f"A1:{column_letters(max(map(len, rows), default=1) - 1)}{max(len(rows), 1)}"
         log.line(f"{name:>11} | {reach}")
         result.macros[f"worksheet_{number}"] = name
         result.macros[f"range_{number}"] = reach
     session.r = result
-
-
-def _letters(column: int) -> str:
-    text, number = "", column + 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        text = chr(65 + rest) + text
-    return text
 
 
 def _column_number(letters: str) -> int:
@@ -113,7 +161,7 @@ def _load(session: Session, line: Line, rows: list[list[Any]], offset: int) -> N
     for column in range(width):
         cells = [row[column] if column < len(row) else "" for row in body]
         title = _shown(heads[column]) if column < len(heads) else ""
-        letters = _letters(offset + column)
+        letters = column_letters(offset + column)
         name = unique_name(title, column, case, data) if title.strip() else letters
         if re.fullmatch(r"v\d+", name) and title != name:
             name = letters

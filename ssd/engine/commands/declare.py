@@ -125,23 +125,33 @@ class Registry:
         self._load = load
         """Imports a module, which declares its commands."""
         self._modules: dict[str, str] = {}
+        self._minimums: dict[str, int] = {}
         self._by_abbreviation: dict[str, str] = {}
         self._commands: dict[str, Command] = {}
         self.conflicts: list[str] = []
         """Names and abbreviations claimed twice; a test keeps this empty."""
 
     def add(self, name: str, minimum: int, module: str) -> None:
-        """Announce a command declared by `module`. Where two claim a name or abbreviation, the first keeps it."""
+        """Announce a command declared by `module`.
+
+        Where two claim an abbreviation, the one whose shortest it is has it (`sca` is scalar, though
+        `sc` and `scat` are scatter); otherwise the first keeps it and the conflict is noted.
+        """
         if name in self._modules:
             self.conflicts.append(f"command {name} is declared in {self._modules[name]} and {module}")
             return
         self._modules[name] = module
+        self._minimums[name] = minimum
         for length in range(minimum, len(name) + 1):
             key = name[:length]
             other = self._by_abbreviation.get(key)
             if other is None or key == name:
                 self._by_abbreviation[key] = name
-            elif key != other:
+            elif key == other or len(key) == self._minimums[other]:
+                continue
+            elif length == minimum:
+                self._by_abbreviation[key] = name
+            else:
                 self.conflicts.append(f"abbreviation {key} is claimed by {other} and {name}")
 
     def names(self) -> list[str]:

@@ -82,7 +82,7 @@ def _means(session: Session, line: Line, names: list[str]) -> None:
 
 def proportion_interval(k: float, n: float, level: float, kind: str) -> tuple[float, float]:
     """Binomial confidence limits: exact (Clopper-Pearson), wald, wilson, agresti, jeffreys."""
-    from scipy.stats import beta, norm
+    from ssd.engine.stats.tails import beta, norm
 
     alpha, p = 1 - level / 100, k / n
     z = float(norm.ppf(1 - alpha / 2))
@@ -144,7 +144,7 @@ def _proportions(session: Session, line: Line, names: list[str]) -> None:
 
 
 def _variances(session: Session, line: Line, names: list[str]) -> None:
-    from scipy.stats import chi2
+    from ssd.engine.stats.tails import chi2
 
     level = confidence_level(session, line)
     alpha = 1 - level / 100
@@ -219,7 +219,7 @@ def _at_rank(x: FloatArray, rank: float) -> float:
 
 def _centile(x: FloatArray, percent: float, level: float, line: Line) -> tuple[float, float, float]:
     """Centile at rank q(n+1) and its limits ([R] centile, Methods and formulas)."""
-    from scipy.stats import binom, norm
+    from ssd.engine.stats.tails import binom, norm
 
     n, q = x.size, percent / 100
     if n == 0:

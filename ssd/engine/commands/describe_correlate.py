@@ -190,7 +190,7 @@ def _pairwise_triangle(session: Session, names: list[str], cells: list[list[list
 )
 def pcorr(session: Session, line: Line) -> None:
     """Partial and semipartial correlations of the first variable with each other."""
-    from scipy.stats import t as student
+    from ssd.engine.stats.tails import t as student
 
     names = line.varlist
     chosen = select(session, line, names)

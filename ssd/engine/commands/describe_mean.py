@@ -299,7 +299,7 @@ def _post(
     over_names: list[str],
     cluster: str,
 ) -> None:
-    from scipy.stats import t as student
+    from ssd.engine.stats.tails import t as student
 
     names = [row.name for row in rows]
     se = np.sqrt(np.diag(found.V))

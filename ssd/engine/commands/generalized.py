@@ -24,7 +24,7 @@ from ssd.engine.commands.estimation import (
     vce_macros,
 )
 from ssd.engine.commands.margins import Predictor, active_positions
-from ssd.engine.commands.maximum import score_covariance
+from ssd.engine.commands.maximum import likelihood_word, score_covariance
 from ssd.engine.commands.postestimation_predict import linear_prediction
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.errors import StataError, unsupported
@@ -125,9 +125,7 @@ def glm(session: Session, line: Line) -> None:
                 if i == len(fit.iterations) - 1 or family == "gaussian"
                 else fit.iterations[i] + ll - fit.log_likelihood
             )
-            session.log.line(
-                f"Iteration {i}:  {'Log pseudolikelihood' if vce.is_robust else 'Log likelihood'} = {number(b_ll, '%10.0g'):>10}"
-            )
+            session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(b_ll, '%10.0g'):>10}")
     aic, bic = (-2.0 * ll + 2.0 * k) / n, deviance - df * math.log(n)
     df_m = k - int(constant)
     W, _ = wald(fit.coefficients[:df_m], V[:df_m, :df_m]) if df_m else (0.0, 0)
@@ -154,7 +152,8 @@ def glm(session: Session, line: Line) -> None:
             ]  # fmt: skip
             left = [
                 "Generalized linear models", "Optimization     : ML", "",
-                f"Deviance         = {number(deviance, '%12.0g'):>12}", f"Pearson          = {number(pearson, '%12.0g'):>12}",
+                f"Deviance         = {number(deviance, '%12.0g'):>12}",
+                f"Pearson          = {number(pearson, '%12.0g'):>12}",
             ]  # fmt: skip
             print_header(log, left, entries, label_width=15, value_width=10)
             log.line()
@@ -192,7 +191,8 @@ def glm(session: Session, line: Line) -> None:
     scalars = {
         "N": n, "k": float(k), "k_eq": 1.0, "k_dv": 1.0, "df_m": float(df_m), "df": df, "phi": phi, "aic": aic,
         "bic": bic, "ll": ll, "chi2": W, "p": chi2_tail(W, df_m), "deviance": deviance, "deviance_p": pearson,
-        "deviance_s": deviance / phi, "dispers": deviance / df, "dispers_p": pearson / df, "rank": float(k), "converged": 1.0,
+        "deviance_s": deviance / phi, "dispers": deviance / df, "dispers_p": pearson / df, "rank": float(k),
+        "converged": 1.0,
     }  # fmt: skip
     if vce.kind == "cluster":
         scalars["N_clust"] = float(sample.n_clusters)

@@ -96,7 +96,8 @@ def rvfplot(session: Session, line: Line) -> None:
 def _estimates(session: Session) -> tuple[list[str], FloatArray, FloatArray, FloatArray]:
     """Names, estimates and limits of the last estimation, without base and omitted levels."""
     from scipy.special import ndtri
-    from scipy.stats import t
+
+    from ssd.engine.stats.tails import t
 
     if "b" not in session.e.matrices:
         raise StataError(301, "last estimates not found")

@@ -137,7 +137,8 @@ def fit_linear(
     r2_a = 1.0 - (1.0 - r2) * denominator / df_r if df_r > 0 else math.nan
     ll_0 = gaussian_ll(tss, n)
     return LinearFit(
-        ls.coefficients, V, n, df_m, test_df, F, r2, r2_a, math.sqrt(s2) if not math.isnan(s2) else math.nan, mss, ls.rss,
+        ls.coefficients, V, n, df_m, test_df, F, r2, r2_a, math.sqrt(s2) if not math.isnan(s2) else math.nan, mss,
+        ls.rss,
         gaussian_ll(ls.rss, n), ll_0, rank, ls.residuals,
     )  # fmt: skip
 

@@ -591,7 +591,8 @@ def _store(
     results = ResultSet(
         scalars={"N": float(np.count_nonzero(request.rows)), "level": table.level, "k_margins": float(len(names))},
         macros={
-            "cmd": "margins", "title": title, "predict_label": request.predictor.label, "est_cmd": session.e.macros["cmd"],
+            "cmd": "margins", "title": title, "predict_label": request.predictor.label,
+            "est_cmd": session.e.macros["cmd"],
             "expression": request.predictor.expression, "derivatives": request.effect,
             "xvars": " ".join(v for v, _, _ in xvars), "vce": "delta", "cmdline": f"margins {line.text}".strip(),
         },

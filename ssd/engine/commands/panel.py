@@ -305,7 +305,8 @@ def _random(session: Session, line: Line, vce: Vce, ivar: str) -> None:
         re.sigma_u, re.sigma_e,
     )  # fmt: skip
     scalars = {
-        "N": n, "N_g": float(panels.count), "df_m": float(rank), "chi2": W, "p": chi2_tail(W, rank) if rank else math.nan,
+        "N": n, "N_g": float(panels.count), "df_m": float(rank), "chi2": W,
+        "p": chi2_tail(W, rank) if rank else math.nan,
         "r2_w": r2.within, "r2_b": r2.between, "r2_o": r2.overall, "sigma": math.hypot(re.sigma_u, re.sigma_e),
         "sigma_u": re.sigma_u, "sigma_e": re.sigma_e, "rho": fit.rho, "rmse": rmse, "rank": float(ls.rank),
         "thta_min": float(re.theta.min()), "thta_max": float(re.theta.max()),
@@ -356,7 +357,8 @@ def _finish(
     }
     macros = {
         "cmd": "xtreg", "cmd2": f"xtreg_{model}", "depvar": depvar, "model": model, "ivar": ivar,
-        "title": titles[model], "predict": "xtrefe_p" if model != "be" else "xtreg_be_p", "typ": "GLS" if model == "re" else "",
+        "title": titles[model], "predict": "xtrefe_p" if model != "be" else "xtreg_be_p",
+        "typ": "GLS" if model == "re" else "",
         "estat_cmd": "xtreg_estat", "marginsnotok": "E U UE SCores STDP XBU", **vce_macros(vce, "conventional"),
     }  # fmt: skip
     store(session, line, estimation, sample=sample.rows, scalars=scalars, macros=macros)
@@ -475,7 +477,8 @@ def areg(session: Session, line: Line) -> None:
     if vce.kind == "cluster":
         scalars["N_clust"] = float(sample.n_clusters)
     macros = {
-        "cmd": "areg", "depvar": depvar, "absvar": absorbed, "model": "ols", "title": "Linear regression, absorbing indicators",
+        "cmd": "areg", "depvar": depvar, "absvar": absorbed, "model": "ols",
+        "title": "Linear regression, absorbing indicators",
         "predict": "areg_p", "estat_cmd": "areg_estat", **vce_macros(vce, "ols"),
     }  # fmt: skip
     store(session, line, estimation, sample=sample.rows, scalars=scalars, macros=macros)

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 Function = Callable[[Request], FloatArray]
 
 _LABELS = {
-    "xb": "Linear prediction", "stdp": "S.E. of the prediction", "residuals": "Residuals", "n": "Predicted number of events",
+    "xb": "Linear prediction", "stdp": "S.E. of the prediction", "residuals": "Residuals",
+    "n": "Predicted number of events",
     "stdf": "S.E. of the forecast", "stdr": "S.E. of the residual", "leverage": "Leverage", "cooksd": "Cook's D",
-    "rstandard": "Standardized residuals", "rstudent": "Studentized residuals", "u": "u[{ivar}]", "ue": "u[{ivar}] + e[{ivar},t]",
-    "e": "e[{ivar},t]", "xbu": "Xb + u[{ivar}]", "mu": "Predicted mean {depvar}", "dfits": "Dfits", "welsch": "Welsch distance",
+    "rstandard": "Standardized residuals", "rstudent": "Studentized residuals", "u": "u[{ivar}]",
+    "ue": "u[{ivar}] + e[{ivar},t]",
+    "e": "e[{ivar},t]", "xbu": "Xb + u[{ivar}]", "mu": "Predicted mean {depvar}",
+    "dfits": "Dfits", "welsch": "Welsch distance",
     "covratio": "Covratio", "xbd": "Xb + d[{ivar}]",
 }  # fmt: skip
 
@@ -44,7 +47,8 @@ class Statistics:
     many: Function | None = None
     outcome: frozenset[str] = field(
         default=frozenset(
-            {"residuals", "rstandard", "rstudent", "cooksd", "dfits", "welsch", "covratio", "u", "ue", "e", "xbu", "xbd",
+            {"residuals", "rstandard", "rstudent", "cooksd", "dfits", "welsch", "covratio", "u", "ue", "e", "xbu",
+             "xbd",
              "d", "score", "deviance", "pearson", "response"}
         )
     )  # fmt: skip

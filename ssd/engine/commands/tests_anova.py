@@ -221,7 +221,7 @@ def _print_anova(session: Session, fitted: Factorial, sequential: bool) -> None:
 
 
 def _anova_row(label: str, ss: float, df: float, mse: float | None, df_r: float) -> str:
-    from scipy.stats import f as fisher
+    from ssd.engine.stats.tails import f as fisher
 
     ms = number(ss / df, "%10.0g") if df > 0 else ""
     text = f"{right(abbreviate(label, 24), 24)} | {number(ss, '%10.0g'):>10}{df:11.0f}   {ms:>10}"

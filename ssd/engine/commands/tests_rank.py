@@ -184,7 +184,7 @@ def signrank(session: Session, line: Line) -> None:
 )
 def signtest(session: Session, line: Line) -> None:
     """Sign test of matched pairs."""
-    from scipy.stats import binom
+    from ssd.engine.stats.tails import binom
 
     difference, name, other = _difference(session, line)
     positive, negative = int((difference > 0).sum()), int((difference < 0).sum())
@@ -235,7 +235,7 @@ def signtest(session: Session, line: Line) -> None:
 @command("kwallis", "varname [if] [in], BY(varname)", by="recall", stored="r(df) r(chi2) r(chi2_adj) r(p) r(p_adj)")
 def kwallis(session: Session, line: Line) -> None:
     """Kruskal-Wallis equality-of-populations rank test."""
-    from scipy.stats import chi2
+    from ssd.engine.stats.tails import chi2
 
     name, by = line.varlist[0], _by(line)
     kept = line.sample(session) & present(session, name) & present(session, by)
@@ -292,7 +292,7 @@ def kwallis(session: Session, line: Line) -> None:
 )
 def median(session: Session, line: Line) -> None:
     """Nonparametric test that samples have the same median."""
-    from scipy.stats import chi2 as chi_squared
+    from ssd.engine.stats.tails import chi2 as chi_squared
 
     ties = line.text_option("medianties") or "below"
     if ties not in ("below", "above"):

@@ -33,6 +33,11 @@ def find_column(columns: Sequence[str], equation: str, name: str) -> int | None:
         if not 0 <= index < len(equations):
             return None
         equation = equations[index]
+    if name.startswith("/") and not equation:
+        # A free parameter such as /sigma stands alone or in an equation of its own.
+        for spelling in (name, f"/:{name[1:]}", f"{name[1:]}:_cons"):
+            if spelling in columns:
+                return list(columns).index(spelling)
     wanted = plain_term(name)
     for position, column in enumerate(columns):
         owner, _, term = column.rpartition(":")

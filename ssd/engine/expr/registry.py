@@ -12,7 +12,7 @@ from ssd.engine.expr.values import Value, finished, is_clean
 from ssd.engine.missing import MISSING, FloatArray
 
 if TYPE_CHECKING:
-    from ssd.engine.expr.context import Context
+    pass
 
 Implementation = Callable[..., Any]
 
@@ -70,4 +70,3 @@ def strict(compute: Callable[..., Any]) -> Implementation:
         return finished(outcome)
 
     return run
-

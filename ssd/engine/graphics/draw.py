@@ -103,10 +103,11 @@ def _graph(figure: Any, graph: Graph) -> None:
     )
     cells = grid.ravel()
     handles: list[tuple[int, Any, str]] = []
+    filled = 0
     for position, (axes, panel) in enumerate(zip(cells, graph.panels, strict=False)):
         found = _panel(axes, panel, look, graph)
-        if position == 0:
-            handles = found
+        if position == 0 or _filled(panel) > filled:
+            handles, filled = found, _filled(panel)
         if several:
             last_row = position + graph.columns >= len(graph.panels)
             axes.tick_params(labelbottom=last_row or not graph.common_x)
@@ -117,6 +118,11 @@ def _graph(figure: Any, graph: Graph) -> None:
     for axes in cells[len(graph.panels) :]:
         axes.set_axis_off()
     _legend(figure, cells[0], graph, look, handles)
+
+
+def _filled(panel: Panel) -> int:
+    """Plots that have something to show; the legend is taken from the panel with most of them."""
+    return sum(layer.x.size > 0 for layer in panel.layers)
 
 
 def _titles(figure: Any, graph: Graph) -> None:

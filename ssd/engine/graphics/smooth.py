@@ -112,7 +112,7 @@ def polynomial_fit(
     x: FloatArray, y: FloatArray, weights: FloatArray | None, degree: int, grid: FloatArray, level: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Fitted line and the confidence limits of its mean at `grid`."""
-    from scipy.stats import t
+    from ssd.engine.stats.tails import t
 
     w = np.ones_like(x) if weights is None else weights * x.size / weights.sum()
     centre, scale = float(x.mean()), float(x.std()) or 1.0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 import numpy as np
 
 from ssd.engine.commands.describe_selection import categories, heading, present
@@ -18,10 +21,13 @@ from ssd.engine.graphics.options import (
 from ssd.engine.graphics.plots import Built, build, plot_type, read_spec
 from ssd.engine.graphics.schemes import scheme
 from ssd.engine.graphics.store import remember
+from ssd.engine.lang.options import TypedOption
 from ssd.engine.lang.quoting import closing, top_level
 from ssd.engine.lang.syntax import split_line
 from ssd.engine.missing import BoolArray
 from ssd.engine.session import Session
+
+NO_OBSERVATIONS: Final = 2000
 
 
 def split_plots(text: str) -> tuple[list[str], str]:
@@ -72,7 +78,7 @@ def parse_twoway(session: Session, text: str, mask: BoolArray) -> tuple[Graph, O
     if by is None:
         graph.panels = [_panel(session, built, options)]
         return graph, options
-    _by_panels(session, graph, by, typed, mask, options)
+    _by_panels(session, graph, by, typed, mask, options, built)
     return graph, options
 
 
@@ -87,13 +93,32 @@ def _plot_words(text: str) -> tuple[str, str]:
     return kind, rest
 
 
-def _build_all(session: Session, typed: list[tuple[str, str]], mask: BoolArray) -> tuple[list[Built], list]:  # type: ignore[type-arg]
+def _build_all(
+    session: Session, typed: list[tuple[str, str]], mask: BoolArray
+) -> tuple[list[Built], list[TypedOption]]:
     built, leftovers = [], []
     for kind, text in typed:
         spec = read_spec(session, kind, text, mask)
         built.append(build(session, spec))
         leftovers.extend(spec.options.items)
     return built, leftovers
+
+
+def _build_group(session: Session, typed: list[tuple[str, str]], inside: BoolArray, whole: list[Built]) -> list[Built]:
+    """The plots of one by-group; a plot without observations there is left empty, as in Stata."""
+    built = []
+    for (kind, text), full in zip(typed, whole, strict=True):
+        try:
+            built.append(build(session, read_spec(session, kind, text, inside)))
+        except StataError as error:
+            if error.rc != NO_OBSERVATIONS:
+                raise
+            nothing = [
+                replace(layer, kind="line", x=np.empty(0), y=np.empty(0), y2=None, marker_labels=None)
+                for layer in full.layers
+            ]
+            built.append(replace(full, layers=nothing))
+    return built
 
 
 def _panel(session: Session, built: list[Built], options: Options) -> Panel:
@@ -130,7 +155,13 @@ def _shown_format(fmt: str) -> str:
 
 
 def _by_panels(
-    session: Session, graph: Graph, by: str, typed: list[tuple[str, str]], mask: BoolArray, options: Options
+    session: Session,
+    graph: Graph,
+    by: str,
+    typed: list[tuple[str, str]],
+    mask: BoolArray,
+    options: Options,
+    whole: list[Built],
 ) -> None:
     names_text, sub = split_suboptions(by)
     names = session.expand_varlist(names_text)
@@ -164,8 +195,7 @@ def _by_panels(
     held = list(options.items)
     for label, inside in groups:
         options.items = list(held)
-        built, _ = _build_all(session, typed, inside)
-        panel = _panel(session, built, options)
+        panel = _panel(session, _build_group(session, typed, inside, whole), options)
         panel.title = label
         graph.panels.append(panel)
     if not graph.panels:

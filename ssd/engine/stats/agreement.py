@@ -48,7 +48,7 @@ class Kappa:
 
 def two_rater_kappa(table: FloatArray, weights: FloatArray) -> Kappa:
     """(Weighted) kappa of two raters; standard error under no agreement (Fleiss, Cohen and Everitt 1969)."""
-    from scipy.stats import norm
+    from ssd.engine.stats.tails import norm
 
     p = table / table.sum()
     rows, cols = p.sum(axis=1), p.sum(axis=0)

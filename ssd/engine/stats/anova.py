@@ -32,7 +32,7 @@ class OneWay:
 
 def one_way(y: FloatArray, codes: FloatArray, n_groups: int, weights: FloatArray, n: float) -> OneWay:
     """`weights` must sum to `n` (frequency weights do, analytic weights after rescaling)."""
-    from scipy.stats import f as fisher
+    from ssd.engine.stats.tails import f as fisher
 
     index = codes.astype(np.intp)
     counts = np.bincount(index, weights=weights, minlength=n_groups).astype(np.float64)
@@ -50,7 +50,7 @@ def one_way(y: FloatArray, codes: FloatArray, n_groups: int, weights: FloatArray
 
 def comparison_p(table: OneWay, first: int, second: int, method: str) -> float:
     """Adjusted p for the difference of two group means: bonferroni, sidak or scheffe."""
-    from scipy.stats import f, t
+    from ssd.engine.stats.tails import f, t
 
     se = np.sqrt(table.mse * (1 / table.counts[first] + 1 / table.counts[second]))
     statistic = abs(table.means[first] - table.means[second]) / se

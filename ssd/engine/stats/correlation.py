@@ -34,7 +34,7 @@ def correlation_matrix(covariance: FloatArray) -> FloatArray:
 
 def correlation_p(rho: float, n: float, controls: int = 0) -> float:
     """Two-sided p of a (partial) correlation: t with n - 2 - controls degrees of freedom."""
-    from scipy.stats import t
+    from ssd.engine.stats.tails import t
 
     df = n - 2.0 - controls
     if not abs(rho) < MISSING or df <= 0:
@@ -46,7 +46,7 @@ def correlation_p(rho: float, n: float, controls: int = 0) -> float:
 
 def ranks(x: FloatArray) -> FloatArray:
     """Average ranks."""
-    from scipy.stats import rankdata
+    from ssd.engine.stats.tails import rankdata
 
     return np.asarray(rankdata(x), dtype=np.float64)
 
@@ -56,7 +56,9 @@ def kendall(x: FloatArray, y: FloatArray) -> dict[str, float]:
 
     Formulas of [R] spearman; concordance is counted with a merge of ranks, O(n log n).
     """
-    from scipy.stats import kendalltau, norm
+    from scipy.stats import kendalltau
+
+    from ssd.engine.stats.tails import norm
 
     n = float(x.size)
     pairs = n * (n - 1.0) / 2.0

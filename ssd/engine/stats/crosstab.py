@@ -21,7 +21,7 @@ def degrees_of_freedom(table: FloatArray) -> int:
 
 def pearson(table: FloatArray) -> tuple[float, float]:
     """Pearson chi-squared and its p-value."""
-    from scipy.stats import chi2
+    from ssd.engine.stats.tails import chi2
 
     expected = expected_counts(table)
     statistic = float(np.sum((table - expected) ** 2 / expected))
@@ -30,7 +30,7 @@ def pearson(table: FloatArray) -> tuple[float, float]:
 
 def likelihood_ratio(table: FloatArray) -> tuple[float, float]:
     """Likelihood-ratio chi-squared and its p-value; empty cells contribute nothing."""
-    from scipy.stats import chi2
+    from ssd.engine.stats.tails import chi2
 
     filled = table > 0
     statistic = float(2.0 * np.sum(table[filled] * np.log(table[filled] / expected_counts(table)[filled])))
@@ -136,7 +136,7 @@ def _fillings(left: tuple[int, ...], total: int) -> Iterator[tuple[int, ...]]:
 
 
 def _fisher_two_by_two(counts: FloatArray) -> tuple[float, float]:
-    from scipy.stats import hypergeom
+    from ssd.engine.stats.tails import hypergeom
 
     (a, b), (c, d) = counts
     support = np.arange(max(0, int(a - d)), int(min(a + b, a + c)) + 1)

@@ -21,7 +21,7 @@ class TTest:
 
 
 def _t_test(difference: float, se: float, df: float) -> TTest:
-    from scipy.stats import t as student
+    from ssd.engine.stats.tails import t as student
 
     if not se > 0:
         return TTest(MISSING, df, MISSING, MISSING, MISSING, difference, se)
@@ -39,7 +39,7 @@ def _t_test(difference: float, se: float, df: float) -> TTest:
 
 def t_critical(df: float, level: float) -> float:
     """Half-width multiplier of a `level` percent t interval."""
-    from scipy.stats import t as student
+    from ssd.engine.stats.tails import t as student
 
     return float(student.ppf(0.5 + level / 200.0, df)) if df > 0 else MISSING
 
@@ -76,7 +76,7 @@ class ZTest:
 
 
 def _z_test(difference: float, se: float, se_null: float) -> ZTest:
-    from scipy.stats import norm
+    from ssd.engine.stats.tails import norm
 
     if not se_null > 0:
         return ZTest(MISSING, MISSING, MISSING, MISSING, se, se_null)

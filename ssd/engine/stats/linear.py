@@ -47,11 +47,9 @@ class _Scaled:
 
 
 def _scaled(X: FloatArray, w: FloatArray | None, constant: bool, scales: FloatArray | None) -> _Scaled:
-    k = X.shape[1]
+    means = np.zeros(X.shape[1])
     if constant and X.shape[0]:
         means = X.mean(axis=0) if w is None else (w @ X) / w.sum()
-    else:
-        means = np.zeros(k)
     Z = X - means
     squares = np.einsum("ij,ij->j", Z, Z) if w is None else w @ (Z * Z)
     own = np.sqrt(squares)

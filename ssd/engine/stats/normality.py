@@ -18,7 +18,7 @@ def _blom_scores(x: FloatArray) -> FloatArray:
 
 def shapiro_wilk(x: FloatArray) -> tuple[float, float, float, float]:
     """(W, V, z, p) for 4 <= n <= 5000; normalizing approximation of Royston (1992)."""
-    from scipy.stats import norm
+    from ssd.engine.stats.tails import norm
 
     n = x.size
     y = np.sort(x)
@@ -59,7 +59,7 @@ def _squared_correlation(weights: FloatArray, y: FloatArray) -> float:
 
 def shapiro_francia(x: FloatArray) -> tuple[float, float, float, float]:
     """(W', V', z, p) for 5 <= n <= 5000; Royston (1993)."""
-    from scipy.stats import norm
+    from ssd.engine.stats.tails import norm
 
     n = x.size
     w = _squared_correlation(_blom_scores(x), np.sort(x))
@@ -72,7 +72,7 @@ def shapiro_francia(x: FloatArray) -> tuple[float, float, float, float]:
 
 def skewness_kurtosis_test(x: FloatArray, adjust: bool = True) -> dict[str, float]:
     """p_skew, p_kurt, chi2, p_chi2: D'Agostino, Belanger and D'Agostino (1990), Royston's (1991) adjustment."""
-    from scipy.stats import chi2, norm
+    from ssd.engine.stats.tails import chi2, norm
 
     n = float(x.size)
     skew, kurt = skewness_kurtosis(x)
@@ -102,7 +102,8 @@ def skewness_kurtosis_test(x: FloatArray, adjust: bool = True) -> dict[str, floa
 def _royston_adjustment(k2: float, n: float) -> float:
     """Royston's (1991) empirical adjustment of K2 ([R] sktest, Methods and formulas)."""
     from scipy.special import ndtri
-    from scipy.stats import norm
+
+    from ssd.engine.stats.tails import norm
 
     zc = float(-ndtri(np.exp(-0.5 * k2)))
     log_n = np.log(n)

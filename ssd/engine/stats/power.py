@@ -22,7 +22,7 @@ def two_means(n1: float, n2: float, difference: float, sd1: float, sd2: float, a
 
 
 def _t_power(noncentrality: float, df: float, alpha: float, sides: int) -> float:
-    from scipy.stats import nct, t
+    from ssd.engine.stats.tails import nct, t
 
     if df <= 0:
         return 0.0

@@ -30,7 +30,7 @@ class RankSum:
 
 def rank_sum(first: FloatArray, second: FloatArray, exact: bool) -> RankSum:
     """Wilcoxon rank-sum; `exact` asks for the permutation p-value (ties allowed)."""
-    from scipy.stats import norm
+    from ssd.engine.stats.tails import norm
 
     n1, n2 = first.size, second.size
     n = n1 + n2
@@ -96,7 +96,7 @@ class SignedRank:
 
 def signed_rank(difference: FloatArray, exact: bool) -> SignedRank:
     """Signed-rank test with Stata's treatment of zeros: ranked, then removed from the variance."""
-    from scipy.stats import norm
+    from ssd.engine.stats.tails import norm
 
     n = difference.size
     rank = ranks(np.abs(difference))

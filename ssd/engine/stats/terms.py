@@ -81,11 +81,14 @@ def parse_terms(words: Sequence[str], resolve: Resolve) -> list[Term]:
     terms: list[Term] = []
     seen: set[tuple[tuple[str, str, str, tuple[int, ...]], ...]] = set()
     for word in words:
+        own: set[tuple[tuple[str, str, str, tuple[int, ...]], ...]] = set()
         for term in _expand_word(word, resolve):
             key = tuple((*part.key, part.levels) for part in sorted(term, key=lambda p: p.key))
-            if key in seen and (len(term) > 1 or term[0].kind == "i"):
+            # A continuous variable typed twice stays, to be noted as collinear; c.x##c.x names it once.
+            if key in own or (key in seen and (len(term) > 1 or term[0].kind == "i")):
                 continue
             seen.add(key)
+            own.add(key)
             terms.append(term)
     return terms
 

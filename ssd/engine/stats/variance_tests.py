@@ -20,7 +20,7 @@ class Tails:
 
 def variance_ratio(n1: float, sd1: float, n2: float, sd2: float) -> Tails:
     """F = s1^2 / s2^2 with n1-1 and n2-1 degrees of freedom; two-sided p doubles the smaller tail."""
-    from scipy.stats import f
+    from ssd.engine.stats.tails import f
 
     ratio = sd1**2 / sd2**2
     lower, upper = float(f.cdf(ratio, n1 - 1, n2 - 1)), float(f.sf(ratio, n1 - 1, n2 - 1))
@@ -29,7 +29,7 @@ def variance_ratio(n1: float, sd1: float, n2: float, sd2: float) -> Tails:
 
 def variance_against(n: float, sd: float, null: float) -> Tails:
     """Chi-squared test of one standard deviation against `null`."""
-    from scipy.stats import chi2
+    from ssd.engine.stats.tails import chi2
 
     statistic = (n - 1) * sd**2 / null**2
     lower, upper = float(chi2.cdf(statistic, n - 1)), float(chi2.sf(statistic, n - 1))
@@ -44,7 +44,7 @@ def _trimmed_mean(x: FloatArray) -> float:
 
 def robust_variance(groups: list[FloatArray]) -> tuple[dict[str, tuple[float, float]], int, int]:
     """W0 (mean), W50 (median), W10 (10% trimmed mean) with p; then the two degrees of freedom."""
-    from scipy.stats import f
+    from ssd.engine.stats.tails import f
 
     centres = {
         "w0": [float(g.mean()) for g in groups],
@@ -65,7 +65,7 @@ def robust_variance(groups: list[FloatArray]) -> tuple[dict[str, tuple[float, fl
 
 def bartlett(counts: FloatArray, variances: FloatArray) -> tuple[float, int, float]:
     """Bartlett's test from group sizes and variances; groups of one observation or no variance are left out."""
-    from scipy.stats import chi2
+    from ssd.engine.stats.tails import chi2
 
     used = (counts > 1) & (variances > 0)
     if used.sum() < 2:

@@ -18,7 +18,8 @@ WAGES = b"wage,educ,exper,female,married,region\n" + b"".join(
     for i in range(ROWS)
 )
 PANEL = "省份,年份,税负水平,经济发展水平,产业结构\n".encode() + b"".join(
-    f"P{p},{2000 + t},{0.1 + (p * 13 + t * 7) % 17 / 100:.4f},{5 + (p * 5 + t * 3) % 23 / 10:.3f},{0.3 + (p + t) % 9 / 20:.3f}\n".encode()
+    f"P{p},{2000 + t},{0.1 + (p * 13 + t * 7) % 17 / 100:.4f},"
+    f"{5 + (p * 5 + t * 3) % 23 / 10:.3f},{0.3 + (p + t) % 9 / 20:.3f}\n".encode()
     for p in range(12)
     for t in range(8)
 )

@@ -41,7 +41,7 @@ def task(folder: Path, *, timeout: float = 20.0, largest_file_mb: int = 64) -> S
     )  # fmt: skip
     run = Run(f"run_{os.urandom(6).hex()}", "job_x", "default", "p", 1, 1, 1, RunStatus.RUNNING, ["csv"])
     return StepTask(
-        run=run, step=step, position=1, job_root=folder, data=data, data_sha256="0" * 64, do_text=DO_TEXT,
+        run=run, step=step, position=1, job_root=folder, data=data, do_text=DO_TEXT,
         engine=Engine("Stata", "18"), timeout_seconds=timeout, grace_seconds=0.3,
         limits=Limits(memory_mb=0, file_size_mb=largest_file_mb), log_cap=1_048_576,
     )  # fmt: skip

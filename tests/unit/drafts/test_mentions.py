@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ssd.drafts.mentions import Lexicon, singular
-from ssd.drafts.roles import near_names, slips
+from ssd.drafts.nearness import near_names, slips
 from ssd.inputs.models import DatasetProfile
 from tests.unit.drafts.corpus import column, profile
 

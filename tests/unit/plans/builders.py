@@ -17,8 +17,8 @@ from tests.unit.drafts.corpus import profile
 def inputs_of(data: str | DatasetProfile, *, fingerprint: str = "sha256:inputs") -> InputSet:
     made = profile(data) if isinstance(data, str) else data
     dataset = Dataset(
-        "job_x", "ds_1", 0, Role.PRIMARY, "data.csv", "csv", 10, "0" * 64, "inputs/ds_1.csv", "inputs/prepared/ds_1.dta",
-        made, "2026-01-01T00:00:00.000+00:00",
+        "job_x", "ds_1", 0, Role.PRIMARY, "data.csv", "csv", 10, "0" * 64, "inputs/ds_1.csv",
+        "inputs/prepared/ds_1.dta", made, "2026-01-01T00:00:00.000+00:00",
     )  # fmt: skip
     return InputSet([dataset], fingerprint)
 

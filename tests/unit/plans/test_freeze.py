@@ -133,12 +133,14 @@ def test_everything_missing_is_named_at_once(library: Library) -> None:
 
 
 def test_an_unclear_purpose_must_be_answered(library: Library) -> None:
-    requirement = "logit inlf nwifeinc educ"
+    requirement = "My data: wage, educ and exper."
     with pytest.raises(SsdError) as caught:
-        frozen(library, requirement, "mroz")
+        frozen(library, requirement, "wage1")
     assert caught.value.members["missing_fields"] == ["stage1_questions.analysis_goal"]
-    answered = FreezeRequest(answers={"stage1_questions.analysis_goal": "prediction"})
-    assert frozen(library, requirement, "mroz", answered).plan.selection.template_id == "limited.logit"
+    described = FreezeRequest(answers={"stage1_questions.analysis_goal": "descriptive"})
+    associated = FreezeRequest(answers={"analysis_goal": "association"})
+    assert frozen(library, requirement, "wage1", described).plan.selection.template_id == "descriptive.overview"
+    assert frozen(library, requirement, "wage1", associated).plan.selection.template_id == "descriptive.correlation"
 
 
 def test_the_goal_steers_the_selection(library: Library) -> None:
