@@ -22,7 +22,9 @@ from litestar import Litestar, get
 @get("/")
 async def empty() -> dict[str, str]:
     return {}
-listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP); listener.bind(("127.0.0.1", 0)); listener.listen(512)
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+listener.bind(("127.0.0.1", 0))
+listener.listen(512)
 print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 server = uvicorn.Server(uvicorn.Config(Litestar([empty], openapi_config=None), loop="asyncio", http="httptools",
                                        access_log=False, log_level="error"))

@@ -165,6 +165,32 @@ CATALOGUE: Final[dict[str, ErrorKind]] = _kinds(
     ("ARTIFACT_PATH_UNSAFE", 400, "The artifact path is not safe", "Use a rel_path from the artifacts list."),
     ("ARTIFACT_NOT_FOUND", 404, "The artifact does not exist", "Use a rel_path from the artifacts list."),
     ("RANGE_NOT_SATISFIABLE", 416, "The range lies outside the file", "Ask for bytes inside size_bytes."),
+    # --- language models ---
+    ("LLM_REQUEST_INVALID", 400, "The request to the model is not valid", "Correct what the message names."),
+    ("LLM_SCOPE_MISSING", 500, "A model call names no tenant or user", "Report the request_id."),
+    (
+        "LLM_REQUEST_CONFLICT",
+        409,
+        "The request_id was used for another content",
+        "Send the same content again, or choose a new request_id.",
+    ),
+    ("LLM_REQUEST_IN_PROGRESS", 409, "The same request is being worked on", "Ask again in a moment.", True),
+    ("LLM_BLOCKED", 503, "A control stopped the call to the model", "See block_reason; ask the operator.", True),
+    ("LLM_CALL_FAILED", 502, "The model provider failed", "Try again; the operator can see the reason.", True),
+    (
+        "LLM_RESPONSE_INVALID",
+        502,
+        "The model gave no valid answer",
+        "Try again, or say more plainly what is wanted.",
+        True,
+    ),
+    ("LLM_NOT_CONFIGURED", 503, "No language model is configured", "The operator sets SS_LLM_PROVIDER and its key."),
+    (
+        "LLM_MODEL_UNPRICED",
+        500,
+        "The configured model has no price",
+        "Choose a model with a price, or add one in the file SS_LLM_PRICES_FILE names.",
+    ),
     # --- start-up and operation ---
     ("SETTINGS_INVALID", 500, "A setting is not valid", "Correct the environment variable named."),
     (

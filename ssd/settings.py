@@ -5,11 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from ssd.errors import SsdError
+
+
+class Secret:
+    """A value that shows itself only when asked to: printing, logging or encoding settings never tells it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[secret]"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+LlmProvider = Literal["none", "anthropic", "openai", "openai_compatible", "yunwu"]
+_BOOLEANS: Final = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +87,56 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a stopping server waits for its children."""
     min_free_disk_mb: int = 200
     """Below this readiness fails and uploads are refused with STORAGE_FULL."""
+    llm_provider: LlmProvider = "none"
+    """Language-model provider: `none` (the rule planner does the work), `anthropic`, `openai`, `openai_compatible`, `yunwu`."""
+    llm_base_url: str | None = None
+    """Address of the provider's API; needed for `openai_compatible` and `yunwu`, else the provider's own."""
+    llm_api_key: Secret | None = None
+    """Key of the provider; never logged, shown or written."""
+    llm_model: str = "claude-opus-4-5-20251101"
+    """Model that is asked; it must have a price."""
+    llm_model_small: str | None = None
+    """Cheaper model for the operations that can do with it; unset: SS_LLM_MODEL."""
+    llm_temperature: float | None = None
+    """Sampling temperature; unset: not sent."""
+    llm_seed: int | None = None
+    """Sampling seed, sent where the provider takes one."""
+    llm_timeout_seconds: float = 30.0
+    """Limit of one request to the provider; the operator can change it at run time."""
+    llm_max_attempts: int = 3
+    """Requests to one provider for one answer, when the failure can pass by itself."""
+    llm_retry_backoff_base_seconds: float = 1.0
+    """Wait before the second request; it doubles each time, unless the provider names a wait."""
+    llm_retry_backoff_max_seconds: float = 30.0
+    """Longest wait between two requests; a provider that asks for more has failed."""
+    llm_max_output_tokens: int = 4096
+    """Longest answer; one that is cut off there is an error."""
+    llm_fallback_provider: LlmProvider = "none"
+    """Second provider, asked when the first fails, is switched off or has an open breaker."""
+    llm_fallback_base_url: str | None = None
+    """Address of the second provider's API."""
+    llm_fallback_api_key: Secret | None = None
+    """Key of the second provider."""
+    llm_fallback_model: str | None = None
+    """Model of the second provider; it must have a price."""
+    llm_prices_file: Path | None = None
+    """TOML file of model prices that add to or replace those shipped with ssd."""
+    llm_kill_switch: bool = False
+    """1: no call leaves this server, whatever the switch in the store says."""
+    llm_monthly_cap_cents: int = 2500
+    """Most that one user's calls may cost in a calendar month (UTC); the operator can change it at run time."""
+    llm_hourly_cap_cents: int = 500
+    """One user's calls are shut off for the rest of the hour once they cost this; changeable at run time."""
+    llm_breaker_failures: int = 3
+    """Failures of a provider in a row that open its breaker; changeable at run time."""
+    llm_breaker_open_seconds: float = 300.0
+    """How long an open breaker lets nothing through before one probe may go; changeable at run time."""
+    llm_cache_ttl_seconds: float = 86400.0
+    """How long an answer may be used again for the same question of the same user; 0: never."""
+    llm_cache_max_entries: int = 10000
+    """Above this the oldest cached answers are dropped."""
+    expose_llm_evidence: bool = False
+    """1: prompts and answers are listed to job tokens as artifacts; else only the operator sees them."""
 
 
 _PREFIX = "SS_"
@@ -101,13 +177,21 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
 
 
 def _convert(key: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is UnionType:
+        kind = next(member for member in get_args(kind) if member is not NoneType)
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         if text not in choices:
             raise SsdError("SETTINGS_INVALID", f"{key} is {text!r}; it must be one of {', '.join(choices)}.")
         return text
-    if kind in (Path, Path | None):
+    if kind is Path:
         return Path(text).expanduser()
+    if kind is Secret:
+        return Secret(text)
+    if kind is bool:
+        if text.lower() not in _BOOLEANS:
+            raise SsdError("SETTINGS_INVALID", f"{key} is {text!r}; it must be 1 or 0.")
+        return _BOOLEANS[text.lower()]
     if kind in (int, float):
         try:
             number = kind(text)

@@ -40,12 +40,21 @@ _AFFECT: Final = (
 )
 
 
-LONGEST_SLOT: Final = 160
+LONGEST_SLOT: Final = 70
 """Characters a slot may hold; keeps matching linear in the length of the requirement."""
 
 
+LONGEST_LIST: Final = 160
+"""The same for lists of controls, regressors and variables."""
+_SLOT_END: Final = re.compile(r"\(\?P<(\w+)>([^()]*?)\+\?\)")
+
+
 def _frame(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace("+?)", f"{{1,{LONGEST_SLOT}}}?)"), re.IGNORECASE)
+    def bounded(match: re.Match[str]) -> str:
+        longest = LONGEST_LIST if match[1] in {"c", "x", "v"} else LONGEST_SLOT
+        return f"(?P<{match[1]}>{match[2]}{{1,{longest}}}?)"
+
+    return re.compile(_SLOT_END.sub(bounded, pattern), re.IGNORECASE)
 
 
 ENGLISH: Final[tuple[re.Pattern[str], ...]] = tuple(

@@ -21,7 +21,7 @@ from ssd.drafts.mentions import Lexicon
 from ssd.drafts.roles import Found, RoleReader
 from ssd.inputs.models import DatasetProfile
 
-LONGEST_TEXT: Final = 4000
+LONGEST_TEXT: Final = 2000
 """Characters of a requirement that are read; longer ones are pasted documents, the question stands first."""
 
 _FIELDS: Final = {

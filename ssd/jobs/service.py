@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import sqlite3
 from pathlib import Path
@@ -19,12 +20,10 @@ from ssd.jobs.models import EDITABLE, MOVES, Event, Job, JobStatus, Progress
 
 ENDED: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
 
-_ID_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-
 
 def new_job_id() -> str:
     """`job_` and 130 random bits."""
-    return "job_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(26))
+    return "job_" + base64.b32hexencode(secrets.token_bytes(17)).decode("ascii")[:26].lower()
 
 
 class Jobs:

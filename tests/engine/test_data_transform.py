@@ -167,6 +167,9 @@ def test_delimited_text_round_trip(run: Run, tmp_path: Path) -> None:
     session, log = run('import delimited "h.txt", delimiters(";") varnames(1) clear\n')
     assert list(session.data.variables) == ["firstname", "_2nd"]
     assert "(2 vars, 1 obs)" in log
+    (tmp_path / "doubled.txt").write_text("a\tb\n1\t\t2\n3\t\t4\n", encoding="utf-8")
+    session, _ = run('import delimited "doubled.txt", delimiter(tab) varnames(1) clear\n')
+    assert session.data.numeric("b").tolist() == [2, 4]
     (tmp_path / "title.csv").write_text("A title,\na,b\n1,2\n", encoding="utf-8")
     session, _ = run('import delimited "title.csv", varnames(2) clear\n')
     assert session.data.numeric("b").tolist() == [2]
@@ -196,3 +199,19 @@ def test_excel_is_read_with_types(run: Run, tmp_path: Path) -> None:
     assert session.data.strings("s").tolist() == ["b", "a", "b", "", "c"]
     session, _ = run(INPUT + "export excel using old.xls\n")
     assert session.state["rc"] == 198
+
+
+@pytest.mark.parametrize(
+    ("line", "rc"),
+    [
+        ("duplicates report", 111),
+        ("clear\nset obs 2\ngen x = .\nmkspline c = x, cubic nknots(3)", 2000),
+        ("clear\nset obs 2\ngen x = .\negen u = cut(x), group(2)", 2000),
+        ("clear\nset obs 2\ngen x = .\nxtile q = x", 2000),
+        ("clear\nset obs 1\ngen x = .\ncollapse x if x < 0", 2000),
+        ("clear\nset obs 2\ngen x = .\ntsset x", 2000),
+    ],
+)
+def test_empty_samples_end_with_a_return_code(run: Run, line: str, rc: int) -> None:
+    session, _ = run(line + "\n")
+    assert session.state["rc"] == rc

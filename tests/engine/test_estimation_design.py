@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ssd.engine.errors import StataError
-from ssd.engine.stats.design import build, canonical_name
+from ssd.engine.stats.design import build
 from ssd.engine.stats.linear import independent_columns, least_squares, symmetric_inverse
 from ssd.engine.stats.terms import parse_terms, split_words
 from tests.engine.conftest import Run
@@ -52,12 +52,6 @@ def names(text: str) -> list[str]:
 )
 def test_column_names(typed: str, expected: str) -> None:
     assert names(typed) == expected.split()
-
-
-def test_canonical_names_drop_marks() -> None:
-    assert [canonical_name(n) for n in ("2o.rep78", "1b.a#co.x", "o.x", "eq:1b.a", "x")] == [
-        "2.rep78", "1.a#c.x", "x", "eq:1.a", "x",
-    ]  # fmt: skip
 
 
 def test_noninteger_factor_is_refused() -> None:

@@ -234,7 +234,7 @@ def _load(
     if header is None:
         header = bool(rows) and len(rows) > 1 and not any(_NUMBER.fullmatch(cell.strip()) for cell in rows[0])
     heads = rows[0] if header and rows else []
-    body = rows[1:] if header else rows
+    body = _aligned(rows[1:], len(heads)) if header else rows
     width = max([len(heads), *map(len, body), 0])
     data = Dataset()
     for column in range(width):
@@ -249,6 +249,18 @@ def _load(
     adopt(session, data)
     noun = "var" if width == 1 else "vars"
     session.log.line(f"({width} {noun}, {len(body):,} obs)")
+
+
+def _aligned(body: list[list[str]], n_heads: int) -> list[list[str]]:
+    """Rows whose doubled delimiters make columns that are empty throughout, under a header that has no names
+    for them: published output of such a file (stata-sk, battery.txt) shows the names belong to the others."""
+    width = max(map(len, body), default=0)
+    if not 0 < n_heads < width:
+        return body
+    filled = [column for column in range(width) if any(column < len(row) and row[column].strip() for row in body)]
+    if len(filled) != n_heads:
+        return body
+    return [[row[column] if column < len(row) else "" for column in filled] for row in body]
 
 
 def unique_name(title: str, column: int, case: str, data: Dataset) -> str:

@@ -31,6 +31,8 @@ def duplicates(session: Session, line: Line) -> None:
         raise invalid_syntax()
     names = session.expand_varlist(rest) if rest.strip() else list(session.data.variables)
     every = not rest.strip()
+    if not names:
+        raise StataError(111, "no variables defined")
     mask = line.sample(session)
     rows = np.flatnonzero(mask)
     ids, n_groups = _groups(session, names, rows)

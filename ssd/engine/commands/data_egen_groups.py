@@ -11,7 +11,7 @@ from ssd.engine.commands.data_labels import label_text
 from ssd.engine.data import egenrows, groupstats
 from ssd.engine.data.order import IndexArray, run_starts, sort_key, stable_order
 from ssd.engine.data.storage import ObjectArray, stored_missing
-from ssd.engine.errors import StataError
+from ssd.engine.errors import StataError, no_observations
 from ssd.engine.lang.numlist import parse_numlist
 from ssd.engine.missing import MISSING, BoolArray, FloatArray
 from ssd.engine.output.formats import format_column, format_value
@@ -207,6 +207,8 @@ def _cut(call: Call) -> Result:
 
 def _quantile_points(x: FloatArray, n: int) -> FloatArray:
     """Left ends of n groups of about equal size."""
+    if x.size == 0:
+        raise no_observations()
     ordered = np.sort(x)
     position = np.floor(np.arange(n) * ordered.size / n + 0.5).astype(np.intp)
     return np.unique(ordered[np.minimum(position, ordered.size - 1)])

@@ -203,6 +203,8 @@ def _cubic(session: Session, line: Line, stub: str, x: FloatArray, mask: object)
     from ssd.engine.commands.data_quantiles import quantiles
 
     selected = np.asarray(mask, dtype=np.bool_)
+    if not selected.any():
+        raise no_observations()
     given = line.options.get("knots")
     if isinstance(given, list) and given:
         t = np.array([float(k) for k in given])

@@ -17,7 +17,6 @@ from ssd.engine.errors import (
     insufficient_observations,
     invalid_syntax,
     no_observations,
-    option_not_allowed,
     unsupported,
 )
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
@@ -404,10 +403,3 @@ def offset_of(
         positive = ~is_missing(values) & (values > 0.0)
         return np.where(positive, np.log(np.where(positive, values, 1.0)), MISSING), f"ln({name})"
     return None, ""
-
-
-def refuse(line: Line, *names: str) -> None:
-    """Raise r(198) for options that make no sense in this form of the command."""
-    for name in names:
-        if line.options.get(name):
-            raise option_not_allowed(name)

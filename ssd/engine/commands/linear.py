@@ -109,10 +109,11 @@ def fit_linear(
     *,
     constant: bool = True,
     tss_constant: bool | None = None,
+    solved: LeastSquares | None = None,
 ) -> LinearFit:
     """OLS or WLS of y on X (columns already independent)."""
     centred = constant if tss_constant is None else tss_constant
-    ls = least_squares(X, y, sample.w, constant=constant)
+    ls = solved or least_squares(X, y, sample.w, constant=constant)
     n, rank = sample.n, ls.rank
     if n < rank or n <= 1:
         raise insufficient_observations() if n > 0 else no_observations()
@@ -166,10 +167,18 @@ def regress(session: Session, line: Line) -> None:
     sample = take_sample(session, line, source, [(outcome,), *terms], vce)
     weight_note(session, sample, line)
     constant = not line.flag("noconstant") and not line.flag("hascons")
-    regressors = build_regressors(session, source, terms, sample, constant=constant)
+    regressors = build_regressors(session, source, terms, sample, constant=constant, check=False)
     y = source.get(outcome.variable, outcome.operator)[sample.rows]
+    solved = least_squares(regressors.X, y, sample.w, constant=constant)
+    if not solved.kept.all():
+        before = len(regressors.design.notes)
+        regressors.design.omit(solved.kept)
+        for note in regressors.design.notes[before:]:
+            session.log.line(note)
+        regressors.X = regressors.X[:, solved.kept]
+        solved = least_squares(regressors.X, y, sample.w, constant=constant)
     centred = constant or line.flag("hascons") or line.flag("tsscons")
-    fit = fit_linear(y, regressors.X, sample, vce, constant=constant, tss_constant=centred)
+    fit = fit_linear(y, regressors.X, sample, vce, constant=constant, tss_constant=centred, solved=solved)
     design = regressors.design
     depvar = operated_name(outcome)
     eform = line.text_option("eform")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 
-def newey_meat(scores: FloatArray, periods: FloatArray, panels: FloatArray, lags: int) -> FloatArray:
+def newey_meat(scores: FloatArray, panels: FloatArray, lags: int) -> FloatArray:
     """Bartlett-weighted sum of autocovariances of scores within panels, lags by position in time order."""
     total = scores.T @ scores
     for lag in range(1, lags + 1):
@@ -82,7 +82,7 @@ def newey(session: Session, line: Line) -> None:
     n, k = sample.n, ls.rank
     weights = np.ones(len(y)) if sample.w is None else sample.w
     scores = with_constant(X, constant) * (ls.residuals * weights)[:, None]
-    V = sandwich(ls.inverse, newey_meat(scores, time, panel, lags), n / (n - k))
+    V = sandwich(ls.inverse, newey_meat(scores, panel, lags), n / (n - k))
     df_m = k - int(constant)
     df_r = n - k
     W, rank = wald(ls.coefficients[:df_m], V[:df_m, :df_m]) if df_m else (0.0, 0)

@@ -8,7 +8,6 @@ whose margins are all absent drops its base cell ([U] 11.4.3 and the tables in [
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -281,24 +280,3 @@ def _occupied(cell: tuple[Part, ...], source: Source, sample: BoolArray) -> bool
     for part in cell:
         inside = inside & (source.get(part.variable) == part.level)
     return bool(inside.any())
-
-
-def canonical_name(name: str) -> str:
-    """A coefficient name without base and omission marks: `2o.rep78` to `2.rep78`, `co.x` to `c.x`, `o.x` to `x`."""
-    equation, colon, rest = name.rpartition(":")
-    parts = []
-    for piece in rest.split("#"):
-        operator, dot, variable = piece.partition(".") if "." in piece else ("", "", piece)
-        if dot:
-            level = re.fullmatch(r"i?(\d+)(?:bn|b|o|on)?", operator)
-            if level:
-                operator = level.group(1)
-            elif operator.startswith("co"):
-                operator = "c" + operator[2:]
-            elif operator.startswith("o"):
-                operator = operator[1:]
-            operator = operator if operator[:1].isdigit() else operator[:1] + operator[1:].upper()
-            if operator[:1] in "lfds":
-                operator = operator.upper()
-        parts.append(f"{operator}.{variable}" if operator else variable)
-    return equation + colon + "#".join(parts)

@@ -55,7 +55,7 @@ def _scaled(X: FloatArray, w: FloatArray | None, constant: bool, scales: FloatAr
     own = np.sqrt(squares)
     if scales is None:
         # A column that is constant up to rounding has no variation of its own.
-        size = np.sqrt(np.einsum("ij,ij->j", X, X) if w is None else w @ (X * X))
+        size = np.sqrt(squares + (X.shape[0] if w is None else w.sum()) * means**2)
         own = np.where(own <= 1e-13 * size, 0.0, own)
         scales = own
     safe = np.where(scales > 0.0, scales, 1.0)
