@@ -47,5 +47,8 @@ lock:  ## Pin every dependency with its hashes (needs uv)
 library: $(STAMP)  ## Rebuild the generated files of the template library
 	@$(BIN)/python -m ssd library build
 
+docs: $(STAMP)  ## Make the documents anew that are made from the code
+	@$(BIN)/python -c 'from pathlib import Path; from ssd.cli.reference import write_references; write_references(Path("."))'
+
 clean:  ## Remove the environment and caches
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from ssd.access.admin_accounts import Administrators
 from ssd.access.rate_limit import RateLimit
 from ssd.access.service import TaskCodes
 from ssd.artifacts.routes import ArtifactController
@@ -28,7 +29,9 @@ from ssd.jobs.redeem import Redeeming
 from ssd.jobs.routes import JobsController, TaskCodesController
 from ssd.jobs.service import Jobs
 from ssd.ops import admin_socket
-from ssd.ops.admin import Admin
+from ssd.ops.admin.account_routes import LoginController
+from ssd.ops.admin.commands import Admin
+from ssd.ops.admin.routes import admin_router
 from ssd.ops.checks import database_probe, disk_probe, fixed_probe, production_rules, rule_probe
 from ssd.ops.envelope import Envelope
 from ssd.ops.health import Check, Health
@@ -39,6 +42,7 @@ from ssd.ops.ownership import DataFolder
 from ssd.ops.problem import EXCEPTION_HANDLERS
 from ssd.ops.routes import HealthController, explain_error, metrics_text, welcome
 from ssd.ops.run_checks import engine_probe, supervisor_probe
+from ssd.ops.system_status import SystemStatusReader
 from ssd.plans.routes import PlanController
 from ssd.plans.selection import Selector
 from ssd.plans.service import Plans
@@ -62,6 +66,8 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     RunController,
     ArtifactController,
     TemplateController,
+    LoginController,
+    admin_router(),
     HealthController,
     metrics_text,
     welcome,
@@ -79,6 +85,9 @@ class Services:
         self.database: Database
         self.task_codes: TaskCodes
         self.redeem_limit: RateLimit
+        self.administrators: Administrators
+        self.login_limit: RateLimit
+        self.system_status: SystemStatusReader
         self.redeeming: Redeeming
         self.jobs: Jobs
         self.inputs: Inputs
@@ -131,6 +140,8 @@ class Services:
         self.task_codes = TaskCodes(database)
         self.redeem_limit = RateLimit(settings.redeem_rate_per_minute)
         self.redeeming = Redeeming(database, token_ttl_days=settings.token_ttl_days)
+        self.administrators = Administrators(database, session_hours=settings.admin_session_hours)
+        self.login_limit = RateLimit(settings.admin_login_rate_per_minute)
 
     def _register_checks(self) -> None:
         self.health = Health()
@@ -141,6 +152,9 @@ class Services:
         self.health.register("template_library", rule_probe(self._library_check))
         for name, check in production_rules(self.settings).items():
             self.health.register(name, fixed_probe(check))
+        self.system_status = SystemStatusReader(
+            self.settings, self.database, self.health, self.supervisor, self.library
+        )
 
     def _library_check(self) -> Check:
         count = len(self.library.templates)
@@ -158,6 +172,9 @@ _PROVIDED: Final[dict[str, type[Any]]] = {
     "task_codes": TaskCodes,
     "redeem_limit": RateLimit,
     "redeeming": Redeeming,
+    "administrators": Administrators,
+    "login_limit": RateLimit,
+    "system_status": SystemStatusReader,
     "jobs": Jobs,
     "inputs": Inputs,
     "drafts": Drafts,

@@ -67,6 +67,21 @@ CATALOGUE: Final[dict[str, ErrorKind]] = _kinds(
     ("TASK_CODE_EXPIRED", 400, "The task code has expired", "Ask for a new code."),
     ("TASK_CODE_REVOKED", 400, "The task code was revoked", "Ask for a new code."),
     ("TASK_CODE_REDEEM_CONFLICT", 409, "The task code is being redeemed", "Try again.", True),
+    (
+        "ADMIN_BEARER_TOKEN_MISSING",
+        401,
+        "An administrator's token is needed",
+        "Log in at /api/admin/auth/login; send Authorization: Bearer ssa1.<token_id>.<secret>.",
+    ),
+    (
+        "ADMIN_BEARER_TOKEN_INVALID",
+        401,
+        "The Authorization header is not an administrator's token",
+        "Send Bearer ssa1.<token_id>.<secret>.",
+    ),
+    ("ADMIN_CREDENTIALS_INVALID", 401, "The user name or the password is wrong", "Check both and try again."),
+    ("ADMIN_TOKEN_INVALID", 403, "The administrator's token is not valid", "Log in again."),
+    ("ADMIN_TOKEN_NOT_FOUND", 404, "There is no such administrator's token", "See GET /api/admin/tokens."),
     # --- jobs ---
     ("JOB_NOT_FOUND", 404, "The job does not exist", "Check the job id."),
     ("JOB_LOCKED", 409, "The job can no longer be changed", "Reopen the job to change inputs, draft or plan."),

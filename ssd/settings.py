@@ -87,8 +87,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a stopping server waits for its children."""
     min_free_disk_mb: int = 200
     """Below this readiness fails and uploads are refused with STORAGE_FULL."""
+    admin_username: str = "admin"
+    """Name the administrator logs in with at /api/admin."""
+    admin_password: Secret | None = None
+    """Administrator's password; unset in local mode: the first start makes one and prints it, once."""
+    admin_session_hours: int = 12
+    """Hours a login stays valid."""
+    admin_login_rate_per_minute: int = 10
+    """Login tries per minute for one client address and for one name; 0: no limit."""
     llm_provider: LlmProvider = "none"
-    """Language-model provider: `none` (the rule planner does the work), `anthropic`, `openai`, `openai_compatible`, `yunwu`."""
+    """`anthropic`, `openai`, `openai_compatible`, `yunwu`, or `none`: the rule planner does the work."""
     llm_base_url: str | None = None
     """Address of the provider's API; needed for `openai_compatible` and `yunwu`, else the provider's own."""
     llm_api_key: Secret | None = None
@@ -147,13 +155,13 @@ def read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     pairs: dict[str, str] = {}
-    for raw in path.read_text("utf-8").splitlines():
+    for number, raw in enumerate(path.read_text("utf-8").splitlines(), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
         key, separator, value = line.partition("=")
         if not separator:
-            raise SsdError("SETTINGS_INVALID", f"{path.name}: the line {line!r} is not KEY=value.")
+            raise SsdError("SETTINGS_INVALID", f"{path.name}: line {number} is not KEY=value.")
         pairs[key.strip()] = value.strip().strip("'\"")
     return pairs
 

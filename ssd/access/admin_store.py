@@ -20,13 +20,13 @@ _COLUMNS: Final = "token_id, username, name, created_at, expires_at, revoked_at"
 
 INSERT_TOKEN: Final = """
     INSERT INTO admin_tokens (token_id, username, name, secret_hash, created_at, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?)"""
+    VALUES (?, ?, ?, ?, ?, ?)"""  # noqa: S105 - a statement
 FIND_TOKEN: Final = f"SELECT {_COLUMNS}, secret_hash FROM admin_tokens WHERE token_id = ?"  # noqa: S608
 # Newest first; ids begin with the time.
 LIST_TOKENS: Final = f"""
     SELECT {_COLUMNS} FROM admin_tokens WHERE token_id < :before ORDER BY token_id DESC LIMIT :limit"""  # noqa: S608
-REVOKE_TOKEN: Final = "UPDATE admin_tokens SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL"
-DELETE_TOKEN: Final = "DELETE FROM admin_tokens WHERE token_id = ?"
+REVOKE_TOKEN: Final = "UPDATE admin_tokens SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL"  # noqa: S105
+DELETE_TOKEN: Final = "DELETE FROM admin_tokens WHERE token_id = ?"  # noqa: S105
 DELETE_TOKENS_OF: Final = "DELETE FROM admin_tokens WHERE username = ?"
 DROP_LONG_EXPIRED: Final = "DELETE FROM admin_tokens WHERE username = ? AND expires_at < ?"
 

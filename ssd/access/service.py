@@ -91,6 +91,24 @@ class TaskCodes:
 
         return await self._database.write(unit)
 
+    async def delete(self, code_id: str, *, actor: str) -> None:
+        """Remove a code, and make the tokens of its job useless; the job and the audit entry stay.
+
+        Raises TASK_CODE_NOT_FOUND.
+        """
+
+        def unit(connection: sqlite3.Connection) -> None:
+            code = store.find_code(connection, store.FIND_BY_ID, code_id)
+            if code is None:
+                raise SsdError("TASK_CODE_NOT_FOUND", "No task code has this id.")
+            if code.job_id is not None:
+                tokens.revoke_all(connection, code.job_id)
+            connection.execute(store.DELETE_CODE, (code_id,))
+            details = {"tenant_id": code.tenant_id, "job_id": code.job_id, "redeemed_at": code.redeemed_at}
+            store.audit(connection, actor, "task_codes.delete", code_id, details)
+
+        await self._database.write(unit)
+
 
 def _new_code_id() -> str:
     """Sorts by time of issue, so that lists page by it."""

@@ -21,6 +21,7 @@ FIND_BY_ID: Final = f"SELECT {_COLUMNS} FROM task_codes WHERE code_id = ?"  # no
 FIND_BY_JOB: Final = f"SELECT {_COLUMNS} FROM task_codes WHERE job_id = ?"  # noqa: S608
 BIND_CODE: Final = "UPDATE task_codes SET job_id = ?, redeemed_at = ? WHERE code_id = ?"
 REVOKE_CODE: Final = "UPDATE task_codes SET revoked_at = ? WHERE code_id = ? AND revoked_at IS NULL"
+DELETE_CODE: Final = "DELETE FROM task_codes WHERE code_id = ?"
 
 # Newest first; the cursor is the last code_id seen, which sorts by time.
 LIST_CODES: Final = f"""

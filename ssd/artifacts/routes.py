@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from litestar import Controller, Request, Response, get, head
@@ -52,21 +53,26 @@ class ArtifactController(Controller):
         rel_path: FromPath[str],
     ) -> Response[None] | Stream:
         record, path = await artifacts.find(job.job_id, rel_path.removeprefix("/"))
-        sent = _headers(record)
-        if _matches(request.headers.get("if-none-match"), sent["ETag"]):
-            return Response(None, status_code=304, headers=sent)
-        fresh = request.headers.get("if-range") in (None, sent["ETag"])
-        part = parse_range(request.headers.get("range"), record.size_bytes) if fresh else None
-        whole = ByteRange(0, record.size_bytes - 1)
-        if part is not None:
-            sent["Content-Range"] = f"bytes {part.first}-{part.last}/{record.size_bytes}"
-        sent["Content-Length"] = str((part or whole).length)
-        return Stream(
-            read_range(path, part or whole),
-            status_code=200 if part is None else 206,
-            media_type=record.media_type,
-            headers=sent,
-        )
+        return file_answer(request, record, path)
+
+
+def file_answer(request: Request[Any, Any, Any], record: ArtifactRecord, path: Path) -> Response[None] | Stream:
+    """The file, the part of it that was asked for, or 304. Raises RANGE_NOT_SATISFIABLE."""
+    sent = _headers(record)
+    if _matches(request.headers.get("if-none-match"), sent["ETag"]):
+        return Response(None, status_code=304, headers=sent)
+    fresh = request.headers.get("if-range") in (None, sent["ETag"])
+    part = parse_range(request.headers.get("range"), record.size_bytes) if fresh else None
+    whole = ByteRange(0, record.size_bytes - 1)
+    if part is not None:
+        sent["Content-Range"] = f"bytes {part.first}-{part.last}/{record.size_bytes}"
+    sent["Content-Length"] = str((part or whole).length)
+    return Stream(
+        read_range(path, part or whole),
+        status_code=200 if part is None else 206,
+        media_type=record.media_type,
+        headers=sent,
+    )
 
 
 def _headers(record: ArtifactRecord) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ssd.access.models import CodeStatus
-from ssd.ops.admin import Command, IssueCodes, ListCodes, RevokeCode
+from ssd.ops.admin.commands import Command, IssueCodes, ListCodes, RevokeCode
 from ssd.ops.admin_socket import ask
 from ssd.settings import Settings, load_settings
 
@@ -47,7 +47,7 @@ def run_command(settings: Settings, command: Command) -> list[dict[str, Any]]:
 async def _run_on_store(settings: Settings, command: Command) -> list[dict[str, Any]]:
     from ssd.access.service import TaskCodes
     from ssd.db.database import DATABASE_NAME, Database
-    from ssd.ops.admin import Admin
+    from ssd.ops.admin.commands import Admin
     from ssd.ops.ownership import DataFolder
 
     folder = DataFolder.own(settings.data_dir)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import msgspec
 
 from ssd.errors import CATALOGUE
 from ssd.settings import describe
+
+_TABLE_BEGINS: Final = "<!-- settings: made by `make docs` -->"
+_TABLE_ENDS: Final = "<!-- settings end -->"
 
 
 def print_settings(*, as_json: bool) -> int:
@@ -16,6 +22,33 @@ def print_settings(*, as_json: bool) -> int:
         for row in rows:
             print(f"{row['name']}={row['default']}\n    {row['meaning']}")
     return 0
+
+
+def settings_table() -> str:
+    """The settings as the table of the README."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, default, meaning in describe():
+        shown = f"`{default}`" if default else "—"
+        words = " ".join(meaning.split())
+        rows.append(f"| `{name}` | {shown} | {words} |")
+    return "\n".join(rows) + "\n"
+
+
+def with_settings_table(readme: str) -> str:
+    """The README with its table made anew."""
+    begin, end = readme.index(_TABLE_BEGINS), readme.index(_TABLE_ENDS)
+    return readme[: begin + len(_TABLE_BEGINS)] + "\n" + settings_table() + readme[end:]
+
+
+def write_references(root: Path) -> list[Path]:
+    """Make every document anew that is made from the code; the ones that changed."""
+    readme, errors = root / "README.md", root / "docs" / "errors.md"
+    changed = []
+    for path, text in ((readme, with_settings_table(readme.read_text("utf-8"))), (errors, errors_markdown())):
+        if path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            changed.append(path)
+    return changed
 
 
 def print_errors(*, as_json: bool) -> int:

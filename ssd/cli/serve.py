@@ -27,11 +27,15 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._application = app
         self._address = address
+        self.announcement = ""
+        """A second line for standard output."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(self._address, flush=True)
+            if self.announcement:
+                print(self.announcement, flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         begin_shutdown(self._application)
@@ -111,4 +115,17 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with app.lifespan():
+        server.announcement = await _begin_administration(app, settings)
         await server.serve([listener])
+
+
+async def _begin_administration(app: Litestar, settings: Settings) -> str:
+    """What the first start of a local server says about its administrator; nothing at any other start."""
+    generated = await app.state.services.administrators.begin(
+        username=settings.admin_username,
+        password=None if settings.admin_password is None else settings.admin_password.reveal(),
+        may_generate=settings.env == "local",
+    )
+    if generated is None:
+        return ""
+    return f"administrator: {settings.admin_username}  password: {generated}  (shown this once; log in at /api/admin)"

@@ -80,8 +80,36 @@ class SelectedTemplate(msgspec.Struct, frozen=True):
     alternatives: list[Alternative] = []
 
 
+class AdvisedFamily(msgspec.Struct, frozen=True):
+    family_id: str
+    reason: str
+    confidence: float
+
+
+class AdvisedTemplate(msgspec.Struct, frozen=True):
+    template_id: str
+    reason: str
+
+
+class TemplateAdvice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which template the model chose for a draft, or why the ranking of the rules decides."""
+
+    basis: str
+    """Of the draft and requirement it was given for; see `advice.advice_basis`."""
+    families: list[AdvisedFamily] = []
+    """Stage 1; empty where the families are those of the rules."""
+    template_id: str | None = None
+    """Stage 2; None where the ranked first is taken."""
+    reason: str = ""
+    confidence: float = 0.0
+    supplementary: list[AdvisedTemplate] = []
+    """Templates that would add to the answer, in order."""
+    fallback_reason: str | None = None
+    """Why a stage was decided by the rules."""
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """Draft schema v1 of http-api.md. Variables are Stata names of the primary dataset."""
+    """Draft schema v2 of http-api.md. Variables are Stata names of the primary dataset."""
 
     draft_id: str
     draft_text: str
@@ -121,6 +149,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     default_overrides: dict[str, Any] = {}
     selected_template: SelectedTemplate | None = None
     draft_source: Literal["llm", "rule"] = "rule"
+    fallback_reason: str | None = None
+    """Why the rule planner read the requirement although a model is configured."""
+    template_advice: TemplateAdvice | None = None
     language: Literal["en", "zh"] = "en"
     warnings: list[str] = []
 

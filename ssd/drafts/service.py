@@ -13,8 +13,10 @@ from anyio import to_thread
 from ssd.db.clock import now_iso
 from ssd.db.database import Database
 from ssd.drafts import store
+from ssd.drafts.advice import TemplateAdviser
 from ssd.drafts.compose import TemplateChooser, complete, normalized_requirement, propose
 from ssd.drafts.edits import checked_edits
+from ssd.drafts.model_reader import ModelReader
 from ssd.drafts.models import Draft, DraftPreview, Patched, StoredDraft
 from ssd.errors import SsdError
 from ssd.inputs.models import InputSet
@@ -22,6 +24,7 @@ from ssd.inputs.service import Inputs
 from ssd.jobs import store as jobs_store
 from ssd.jobs.models import EDITABLE, Job, JobStatus
 from ssd.jobs.service import Jobs
+from ssd.jobs.turns import Turns
 from ssd.templates.library import Library
 
 _ATTEMPTS = 3
@@ -37,13 +40,25 @@ class Drafts:
     """The drafts of the jobs of one store."""
 
     def __init__(
-        self, database: Database, jobs: Jobs, inputs: Inputs, library: Library, chooser: TemplateChooser
+        self,
+        database: Database,
+        jobs: Jobs,
+        inputs: Inputs,
+        library: Library,
+        chooser: TemplateChooser,
+        *,
+        reader: ModelReader | None = None,
+        adviser: TemplateAdviser | None = None,
     ) -> None:
+        """Without a model (`reader`, `adviser`) the rule planner does the work."""
         self._database = database
         self._jobs = jobs
         self._inputs = inputs
         self._library = library
         self._chooser = chooser
+        self._reader = reader
+        self._adviser = adviser
+        self._turns = Turns()
 
     async def ensure(self, job: Job) -> Draft | None:
         """The draft of a job, made if there is none or requirement or inputs changed; None without inputs.
@@ -61,7 +76,11 @@ class Drafts:
                 return await self._completed(stored, job.requirement, inputs)
             if job.status not in EDITABLE:
                 Jobs.require_editable(job)
-            made = await self._make(job, inputs)
+            async with self._turns.of(job.job_id):
+                meanwhile = await self.stored(job.job_id)
+                if meanwhile is not None and _is_current(meanwhile, job, inputs):
+                    continue
+                made = await self._make(job, inputs)
             if made is not None:
                 return await self._completed(made, job.requirement, inputs)
         raise SsdError("JOB_VERSION_CONFLICT", "Requirement or inputs keep changing while the draft is made.")
@@ -79,7 +98,8 @@ class Drafts:
             inputs = await self._inputs.current(job.job_id)
             if inputs is None:
                 return None
-            made = await self._make(job, inputs)
+            async with self._turns.of(job.job_id):
+                made = await self._make(job, inputs)
             if made is not None:
                 return await self._completed(made, job.requirement, inputs)
         raise SsdError("JOB_VERSION_CONFLICT", "Requirement or inputs keep changing while the draft is made.")
@@ -122,10 +142,17 @@ class Drafts:
         read_from = requirement_fingerprint(job.requirement)
         draft_id = "draft_" + hashlib.sha256(f"{job.job_id}|{read_from}|{inputs.fingerprint}".encode()).hexdigest()[:24]
         body = await to_thread.run_sync(propose, draft_id, job.requirement, inputs)
-        # The summary of a job counts the characters of the text stored here.
         earlier = await self.stored(job.job_id)
+        if self._reader is not None:
+            body = await self._reader.read(job, body, inputs, occasion=earlier.updated_at if earlier else "")
+        # The summary of a job counts the characters of the text stored here.
         edits = earlier.edits if earlier else {}
-        shown = await to_thread.run_sync(complete, body, edits, job.requirement, inputs.primary.profile, self._chooser)
+        profile = inputs.primary.profile
+        shown = await to_thread.run_sync(complete, body, edits, job.requirement, profile, self._chooser)
+        if self._adviser is not None and edits.get("selected_template_id") is None:
+            advice = await self._adviser.advise(job, shown, inputs)
+            body = msgspec.structs.replace(body, template_advice=advice)
+            shown = await to_thread.run_sync(complete, body, edits, job.requirement, profile, self._chooser)
         body = msgspec.structs.replace(body, draft_text=shown.draft_text)
 
         def unit(connection: sqlite3.Connection) -> StoredDraft | None:
@@ -140,7 +167,7 @@ class Drafts:
             moment = now_iso()
             made = StoredDraft(
                 job_id=job.job_id,
-                draft_id=draft_id,
+                draft_id=body.draft_id,
                 requirement_fingerprint=read_from,
                 inputs_fingerprint=inputs.fingerprint,
                 body=body,

@@ -7,11 +7,12 @@ import sqlite3
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Controller, MediaType, Request, Response, delete, get, post
+from litestar import Controller, MediaType, Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Stream
+from litestar.response.base import ASGIResponse
 
 from ssd.access import codes
 from ssd.access.rate_limit import RateLimit
@@ -75,7 +76,7 @@ class JobsController(Controller):
             int | None,
             QueryParameter(ge=0, description="With wait: answer at once if the job's version is another one."),
         ] = None,
-    ) -> Response[bytes]:
+    ) -> ASGIResponse:
         """Status, progress, error, counts and the latest run. With `wait` it answers when something changes."""
         caller = Caller.of(request.scope)
         if not wait:
@@ -125,5 +126,6 @@ class JobsController(Controller):
         await erase.delete(jobs, job.job_id)
 
 
-def _json(stored: StoredView) -> Response[bytes]:
-    return Response(stored.body, media_type=MediaType.JSON)
+def _json(stored: StoredView) -> ASGIResponse:
+    # Already encoded; a Response would be made only to be turned into this.
+    return ASGIResponse(body=stored.body, media_type=MediaType.JSON)

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from ssd.errors import SsdError
-from ssd.ops.admin import Admin, Command
+from ssd.ops.admin.commands import Admin, Command
 
 _NAME: Final = "admin.sock"
 _LONGEST_LINE: Final = 64 * 1024

@@ -48,11 +48,13 @@ _PROBLEM: Final[dict[str, Any]] = {
         },
     },
 }  # fmt: skip
+_LOGIN: Final = "/api/admin/auth/login"
+_MOVING: Final = frozenset({"/api/admin/jobs/{job_id}/retry", "/api/admin/jobs/{job_id}/cancel"})
 _STATUSES_OF_JOB_ROUTES: Final = ("401", "403", "404", "409")
 _MEANINGS: Final = {
     "400": "The request is not valid",
-    "401": "A job token is needed",
-    "403": "The token is not valid for this job",
+    "401": "A token is needed",
+    "403": "The token is not valid here",
     "404": "Not found",
     "405": "The method is not allowed here",
     "409": "The job is not in a state that allows this",
@@ -73,10 +75,22 @@ def amend(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def _security_of(path: str) -> list[dict[str, list[str]]]:
+    if path.startswith("/v1/jobs/"):
+        return [{"jobToken": []}]
+    if path.startswith("/api/admin/") and path != _LOGIN:
+        return [{"adminToken": []}]
+    return []
+
+
 def _amend_operation(path: str, operation: dict[str, Any]) -> None:
-    operation["security"] = [{"jobToken": []}] if path.startswith("/v1/jobs/") else []
+    operation["security"] = _security_of(path)
     responses = operation["responses"]
     wanted = ["400", "500", "503"]
+    if path.startswith("/api/admin/"):
+        wanted += ["401", "429"] if path == _LOGIN else ["401", "403"]
+    if path in _MOVING:
+        wanted.append("409")
     if path.startswith("/v1/jobs/"):
         wanted += _STATUSES_OF_JOB_ROUTES
     if path == "/v1/task-codes/redeem":
@@ -134,7 +148,10 @@ def openapi_config() -> OpenAPIConfig:
             security_schemes={
                 "jobToken": SecurityScheme(
                     type="http", scheme="bearer", bearer_format="ssv1.<job_id>.<secret>", description="From redeem."
-                )
+                ),
+                "adminToken": SecurityScheme(
+                    type="http", scheme="bearer", bearer_format="ssa1.<token_id>.<secret>", description="From login."
+                ),
             }
         ),
         render_plugins=[_Page(), _Json()],

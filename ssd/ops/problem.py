@@ -83,9 +83,10 @@ def on_ssd_error(request: Request[Any, Any, Any], error: SsdError) -> Response[b
 def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
     """A body or parameter of the wrong shape; every bad field is named, not just the first.
 
-    The framework checks shapes before it asks who is calling. A caller without a job token is told that first.
+    The framework checks shapes before it asks who is calling. A caller without a job token is told that first;
+    below /api/admin a guard has asked already.
     """
-    if "job_id" in request.scope["path_params"]:
+    if request.scope["path"].startswith("/v1/jobs/"):
         try:
             Caller.of(request.scope)
         except SsdError as refusal:

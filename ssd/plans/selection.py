@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from ssd.drafts.advice import valid_advice
 from ssd.drafts.compose import ASK_BELOW
-from ssd.drafts.models import Alternative, Draft, SelectedTemplate
+from ssd.drafts.models import Alternative, Draft, SelectedTemplate, TemplateAdvice
 from ssd.inputs.models import DatasetProfile
 from ssd.plans.binding import Binding, bind
 from ssd.plans.models import Candidate, Selection
@@ -59,11 +60,13 @@ class Choice(msgspec.Struct, frozen=True):
     reason: str
     confidence: float
     chosen_by: str
-    """rule or user"""
+    """rule, llm or user"""
+    advice: TemplateAdvice | None = None
+    """What the model said, where it was asked about this very draft."""
 
     @property
     def requires_user_confirmation(self) -> bool:
-        return self.chosen_by == "rule" and self.confidence < ASK_BELOW
+        return self.chosen_by != "user" and self.confidence < ASK_BELOW
 
     def selection(self) -> Selection:
         """As plan.json records it."""
@@ -79,6 +82,8 @@ class Choice(msgspec.Struct, frozen=True):
     def evidence(self, requirement: str, draft: Draft) -> dict[str, dict[str, Any]]:
         """Content of the evidence files by rel_path."""
         stage1 = {"requirement": requirement, "design": draft.design, "source": "rule", "families": self.families}
+        if self.advice is not None and self.advice.families:
+            stage1["source"] = "llm"
         candidates = {"weights": {"design": _DESIGN_WEIGHT, "words": _WORDS_WEIGHT, "fit": _FIT_WEIGHT}}
         stage2 = {
             "template_id": self.template_id,
@@ -87,6 +92,8 @@ class Choice(msgspec.Struct, frozen=True):
             "chosen_by": self.chosen_by,
             "requires_user_confirmation": self.requires_user_confirmation,
         }
+        if self.advice is not None:
+            stage2 |= {"advice": self.advice, "fallback_reason": self.advice.fallback_reason}
         contents = (stage1, {**candidates, "candidates": self.candidates}, stage2)
         return {path: msgspec.to_builtins(content) for path, content in zip(EVIDENCE, contents, strict=True)}
 
@@ -122,15 +129,29 @@ class Selector:
         """
         if not self._library.templates:
             return None
-        families = self._families(draft, requirement)
-        candidates = self._candidates(draft, requirement, profile, {family.family_id for family in families})
+        advice = valid_advice(draft, requirement) if wanted is None else None
+        families = self.advised_families(advice) if advice is not None else []
+        families = families or self.families(draft, requirement)
+        candidates = self.candidates(draft, requirement, profile, {family.family_id for family in families})
         if wanted is not None:
             self._library.get(wanted)
             return Choice(families, candidates, wanted, "chosen by the user", 1.0, "user")
+        if advice is not None and advice.template_id in {item.template_id for item in candidates}:
+            return Choice(families, candidates, advice.template_id, advice.reason, advice.confidence, "llm", advice)
         best = candidates[0]
-        return Choice(families, candidates, best.template_id, best.reason, _confidence(candidates, draft), "rule")
+        confidence = _confidence(candidates, draft)
+        return Choice(families, candidates, best.template_id, best.reason, confidence, "rule", advice)
 
-    def _families(self, draft: Draft, requirement: str) -> list[RankedFamily]:
+    def advised_families(self, advice: TemplateAdvice) -> list[RankedFamily]:
+        """The families the model chose, those the library still has templates for."""
+        held = {template.family for template in self._library.templates}
+        return [
+            RankedFamily(item.family_id, item.confidence, item.reason)
+            for item in advice.families
+            if item.family_id in held
+        ]
+
+    def families(self, draft: Draft, requirement: str) -> list[RankedFamily]:
         """At most three: by the words of the requirement and by the design of the templates they hold."""
         words = _shares({family.id: score for family, score in self._library.search_families(requirement)})
         design: dict[str, float] = {}
@@ -152,9 +173,10 @@ class Selector:
             for score, family in chosen
         ]
 
-    def _candidates(
+    def candidates(
         self, draft: Draft, requirement: str, profile: DatasetProfile, families: set[str]
     ) -> list[RankedTemplate]:
+        """The templates of some families, ranked by design, words and fit to the data."""
         words = _shares({t.id: score for t, score in self._library.search(requirement, len(self._library.templates))})
         ranked = [
             self._rank(template, draft, profile, words.get(template.id, 0.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from ssd.access import store as access_store
 from ssd.db.database import Database
 from ssd.errors import FieldError, SsdError
 from ssd.jobs.models import Job, JobStatus
@@ -44,9 +45,9 @@ class Runs:
         self._plans = plans
         self._supervisor = supervisor
 
-    async def queue(self, job: Job, plan: Plan, formats: list[str]) -> Job:
+    async def queue(self, job: Job, plan: Plan, formats: list[str], *, actor: str | None = None) -> Job:
         """Queue a frozen plan. While a run is queued, going on or has succeeded, this changes nothing;
-        after a failure or a cancel it always makes a new attempt."""
+        after a failure or a cancel it always makes a new attempt. An operator names themselves as `actor`."""
 
         def unit(connection: sqlite3.Connection) -> Job:
             current = self._jobs.load(connection, job.job_id)
@@ -64,6 +65,7 @@ class Runs:
                 trigger_attempt=1,
                 output_formats=formats,
             )
+            _audit(connection, actor, "jobs.retry", current)
             return self._jobs.move(connection, job.job_id, JobStatus.QUEUED, cause="run")
 
         queued = await self._database.write(unit)
@@ -81,7 +83,23 @@ class Runs:
             plan = await self._plans.freeze_as_is(job)
         return await self.queue(await self._jobs.get(job.job_id), plan, formats)
 
-    async def cancel(self, job: Job) -> Job:
+    async def retry(self, job: Job, *, actor: str) -> Job:
+        """Queue a failed or cancelled job again for an operator, with the formats asked for last.
+
+        Raises JOB_ILLEGAL_TRANSITION for a job in another state, PLAN_MISSING when it never had a plan.
+        """
+        if job.status not in _ENDED_BADLY:
+            raise SsdError(
+                "JOB_ILLEGAL_TRANSITION",
+                f"The job is {job.status}; only a failed or cancelled job can be retried.",
+                job_status=job.status,
+            )
+        plan = await self._plans.require(job.job_id)
+        latest = await self._database.write(lambda connection: store.latest(connection, job.job_id))
+        formats = list(DEFAULT_FORMATS) if latest is None else latest.output_formats
+        return await self.queue(job, plan, formats, actor=actor)
+
+    async def cancel(self, job: Job, *, actor: str | None = None) -> Job:
         """Stop a queued or running job with its whole process tree; cancelling twice changes nothing."""
         if job.status is JobStatus.CANCELLED:
             return job
@@ -94,6 +112,7 @@ class Runs:
             run = store.live(connection, job.job_id)
             if run is None:
                 return None
+            _audit(connection, actor, "jobs.cancel", job)
             if run.status is RunStatus.RUNNING:
                 return run.run_id
             store.cancel_queued(connection, run.run_id)
@@ -105,3 +124,11 @@ class Runs:
             await self._supervisor.end(running)
         self._jobs.announce(job.job_id)
         return await self._jobs.get(job.job_id)
+
+
+def _audit(connection: sqlite3.Connection, actor: str | None, action: str, job: Job) -> None:
+    """What an operator does to somebody's job is kept; what its researcher does is in the job's own feed."""
+    if actor is not None:
+        access_store.audit(
+            connection, actor, action, job.job_id, {"tenant_id": job.tenant_id, "job_status": job.status}
+        )

@@ -53,7 +53,7 @@ def normalize(template: Template, params: dict[str, Any], profile: DatasetProfil
 
 
 def _typed(parameter: Parameter, value: Any, profile: DatasetProfile | None) -> Any:
-    if parameter.kind == "var" and isinstance(value, list) and len(value) == 1:
+    if parameter.kind == "var" and isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         return _stata_name(value[0], profile)
     if parameter.kind == "var":
         return _stata_name(value, profile)

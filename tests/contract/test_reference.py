@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import ssd
-from ssd.cli.reference import errors_markdown
+from ssd.cli.reference import errors_markdown, with_settings_table
 from ssd.errors import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +19,11 @@ HEAVY = ("numpy", "scipy", "pandas", "polars", "matplotlib", "statsmodels", "ssd
 def test_docs_errors_is_current():
     written = (ROOT / "docs" / "errors.md").read_text("utf-8")
     assert written == errors_markdown(), "run `ssd errors > docs/errors.md`"
+
+
+def test_the_settings_table_of_the_readme_is_current():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme == with_settings_table(readme), "run `make docs`"
 
 
 def test_every_code_has_its_heading():

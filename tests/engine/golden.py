@@ -55,6 +55,7 @@ class Execution:
     rc: int = 0
     message: str = ""
     failed_at: int | None = None
+    session: Session | None = None
 
     @property
     def output(self) -> str:
@@ -77,15 +78,20 @@ def pending() -> set[str]:
 
 def execute(case: dict[str, Any], folder: Path) -> Execution:
     """Run the commands of a case in a fresh session in `folder`, which receives a link to the data."""
+    keep_data = {item.get("cmd") for item in case["expect"] if re.search(r"\[\d+\]$", item["name"])}
+    return execute_lines(case["id"], _lines(case["commands"]), len(case["commands"]), folder, keep_data)
+
+
+def execute_lines(name: str, lines: list[SourceLine], count: int, folder: Path, keep_data: set[Any]) -> Execution:
+    """Run logical lines numbered 0 to `count` - 1, with a snapshot after each."""
     link = folder / "data"
     if not link.exists():
         link.symlink_to(GOLDEN / "data")
     stream = io.StringIO()
     session = new_session(folder, stream)
-    execution = Execution()
-    keep_data = {item.get("cmd") for item in case["expect"] if re.search(r"\[\d+\]$", item["name"])}
-    reader = Reader(_lines(case["commands"]))
-    call = Call("do", case["id"], "", reader=reader)
+    execution = Execution(session=session)
+    reader = Reader(lines)
+    call = Call("do", name, "", reader=reader)
     with session.interpreter.level(call, {}):
         try:
             _run(session, reader, stream, execution, keep_data)
@@ -94,7 +100,7 @@ def execute(case: dict[str, Any], folder: Path) -> Execution:
             execution.failed_at = call.line
             if error.message:
                 session.log.error_line(error.message)
-            _keep(execution, session, stream, range(call.line, len(case["commands"])), copy=False)
+            _keep(execution, session, stream, range(call.line, count), copy=False)
         execution.snapshots.setdefault(-1, _snapshot(session, stream, copy=True))
     return execution
 

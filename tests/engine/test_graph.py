@@ -180,3 +180,15 @@ def test_by_groups_without_observations_of_one_plot_are_left_empty(run: Run) -> 
     assert session.state["rc"] == 0, log
     panels = find(session, None).panels
     assert [[layer.x.size for layer in panel.layers] for panel in panels] == [[30, 0], [0, 30]]
+
+
+def test_an_axis_shows_the_value_labels_of_its_own_variable(run: Run, tmp_path: Path) -> None:
+    run(
+        'set obs 3\ngen place = _n\nlabel define words 1 "first" 2 "second" 3 "third"\nlabel values place words\n'
+        "gen low = place - 1\ngen high = place + 1\n"
+        "twoway (rcap low high place, horizontal) (scatter place low), ylabel(1(1)3, valuelabel)\n"
+        'graph export "a.svg", replace',
+        tmp_path,
+    )
+    svg = (tmp_path / "a.svg").read_text("utf-8")
+    assert all(f">{word}<" in svg or f"<!-- {word} -->" in svg for word in ("first", "second", "third"))

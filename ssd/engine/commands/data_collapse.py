@@ -232,6 +232,7 @@ def contract(session: Session, line: Line) -> None:
         from ssd.engine.commands.data_expand import fill_combinations
 
         fill_combinations(session, names)
+        out.sort(names)
         values = out.numeric(frequency)
         out.replace(frequency, np.where(values < MISSING, values, 0.0))
         counts = out.numeric(frequency)

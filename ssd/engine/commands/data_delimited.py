@@ -286,7 +286,7 @@ def add_text_column(data: Dataset, name: str, cells: list[str], *, text: bool, n
 
 
 def _number_type(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], cells: list[str], real_type: str) -> str:
-    kind = smallest(values, "double")
+    kind = smallest(values, "double", floats=True)
     if kind in ("byte", "int", "long"):
         return kind
     if real_type:

@@ -108,8 +108,7 @@ def replace(session: Session, line: Line) -> None:
     name = names[0]
     data = session.data
     column = data.variables[name]
-    mask = selection(session, line)
-    values = evaluate_rows(line.expression or "", session, groups=line.groups, mask=mask)
+    mask, values = _replacement(session, line, name)
     if column.is_string != (values.dtype == object):
         raise type_mismatch()
     old_type = column.type
@@ -123,6 +122,27 @@ def replace(session: Session, line: Line) -> None:
         to_missing = _turned_missing(before, data.numeric(name))
     tail = f", {to_missing:,} to missing" if to_missing else ""
     session.log.line(f"({counted(changes, 'real change')} made{tail})")
+
+
+def _replacement(session: Session, line: Line, name: str) -> tuple[BoolArray | None, FloatArray | ObjectArray]:
+    """Where to replace and by what; observation by observation when the expression looks at others."""
+    from ssd.engine.expr.sequential import refers_to_others, replaced_in_turn
+
+    texts = [text for text in (line.expression, line.condition) if text]
+    marks = ("[", ".")
+    if any(mark in text for text in texts for mark in marks) and any(
+        refers_to_others(text, name, session) for text in texts
+    ):
+        base = np.ones(session.data.n_obs, dtype=np.bool_)
+        if line.range is not None:
+            base[:] = False
+            base[line.range[0] : line.range[1]] = True
+        values, chosen = replaced_in_turn(
+            line.expression or "", line.condition, name, base, session, groups=line.groups
+        )  # fmt: skip
+        return chosen, values
+    mask = selection(session, line)
+    return mask, evaluate_rows(line.expression or "", session, groups=line.groups, mask=mask)
 
 
 def _turned_missing(before: FloatArray | ObjectArray, after: FloatArray) -> int:

@@ -156,7 +156,7 @@ def recode(session: Session, line: Line) -> None:
         if not mask.all() and not line.flag("copyrest"):
             out = np.where(mask, out, MISSING)
         kind = data.variables[name].type
-        fits = smallest(out, "double")
+        fits = smallest(out, "double", floats=True)
         ladder = ("byte", "int", "long", "float", "double")
         data.add(new, out, max(kind, fits, key=ladder.index), label=f"RECODE of {name}"
                  + (f" ({data.variables[name].label})" if data.variables[name].label else ""),

@@ -49,6 +49,8 @@ def gsort(session: Session, line: Line) -> None:
                 wide = data.numeric(name)
                 negative = -wide if line.flag("mfirst") else np.where(missing, wide, -wide)
                 keys.append(negative)
+    if not keys:
+        raise invalid_syntax()
     data.take(stable_order(keys))
     if all(sign != "-" for sign, _ in names):
         data.sorted_by = list(dict.fromkeys(name for _, name in names))

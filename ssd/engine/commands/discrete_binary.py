@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssd.engine.commands.constraints import Constraints, constraints_of
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import (
     Sample,
@@ -82,8 +83,6 @@ def cloglog(session: Session, line: Line) -> None:
 def _binary(session: Session, line: Line, name: str, title: str, eform: str | None) -> None:
     if replay(session, line, name):
         return
-    if line.options.get("constraints"):
-        raise unsupported("option constraints() is")
     refuse_technique(line)
     level = level_of(session, line)
     vce = parse_vce(session, line, ("oim", "robust", "cluster", "opg"), "oim")
@@ -94,13 +93,7 @@ def _binary(session: Session, line: Line, name: str, title: str, eform: str | No
     if offset is not None:
         sample = restrict(session, sample, vce, ~is_missing(offset[sample.rows]))
     y_all = source.get(outcome.variable, outcome.operator)
-    if np.unique(y_all[sample.rows] != 0.0).size < 2:
-        raise StataError(
-            2000,
-            "outcome does not vary; remember:\n"
-            "                                  0 = negative outcome,\n"
-            "        all other nonmissing values = positive outcome",
-        )
+    _require_both_outcomes(y_all[sample.rows])
     constant = not line.flag("noconstant")
     design = build(terms, source, sample.rows, constant=constant)
     for note in design.notes:
@@ -108,6 +101,7 @@ def _binary(session: Session, line: Line, name: str, title: str, eform: str | No
     design.notes.clear()
     if not line.flag("asis") and name != "cloglog":
         sample = _drop_perfect(session, design, source, sample, vce, y_all)
+        _require_both_outcomes(y_all[sample.rows])
     X = design.matrix(source, sample.rows)
     kept = independent_columns(X, sample.w, constant=constant)
     if not kept.all():
@@ -117,18 +111,30 @@ def _binary(session: Session, line: Line, name: str, title: str, eform: str | No
         session.log.line(note)
     y = (y_all[sample.rows] != 0.0).astype(np.float64)
     off = None if offset is None else offset[sample.rows]
-    fit = fit_binary(name, X, y, sample, off, constant)
+    depvar = operated_name(outcome)
+    restrictions = constraints_of(session, line, [f"{depvar}:{each}" for each in design.names], design.active)
+    fit = fit_binary(name, X, y, sample, off, constant, restrictions)
     iteration_log(session, line, fit, vce)
     V = ml_covariance(fit, sample, vce)
     ll_0 = constant_only(name, y, sample, off) if constant else None
-    _post(session, line, name, title, eform, level, design, fit, V, ll_0, sample, vce, operated_name(outcome),
-          offset_name, constant, y)  # fmt: skip
+    _post(session, line, name, title, eform, level, design, fit, V, ll_0, sample, vce, depvar,
+          offset_name, constant, restrictions)  # fmt: skip
+
+
+def _require_both_outcomes(outcome: FloatArray) -> None:
+    if np.unique(outcome != 0.0).size < 2:
+        raise StataError(
+            2000,
+            "outcome does not vary; remember:\n"
+            "                                  0 = negative outcome,\n"
+            "        all other nonmissing values = positive outcome",
+        )
 
 
 def _post(
     session: Session, line: Line, name: str, title: str, eform: str | None, level: float, design: Design,
     fit: Maximum, V: FloatArray, ll_0: float | None, sample: Sample, vce: Vce, depvar: str, offset_name: str,
-    constant: bool, y: FloatArray,
+    constant: bool, restrictions: Constraints | None,
 ) -> None:  # fmt: skip
     equation = depvar
     names = [f"{equation}:{column}" for column in design.names]
@@ -139,7 +145,8 @@ def _post(
         "logit_p" if name == "logit" else f"{name}_p" if name != "logistic" else "logistic_p",
     )  # fmt: skip
     slopes = [j for j, flag in enumerate(design.active) if flag and not (constant and j == len(names) - 1)]
-    model_test(result, slopes, likelihood_ratio=not vce.is_robust and constant)
+    model_test(result, slopes, likelihood_ratio=not vce.is_robust and constant and restrictions is None)
+    result.constraint_lines = [] if restrictions is None else restrictions.lines
     result.macros["offset"] = offset_name
     result.predictions.update(kind=name, offset=offset_name)
     result.scalars.update(N_cds=0.0, N_cdf=0.0)
@@ -208,7 +215,13 @@ _MODELS: dict[str, Callable[[FloatArray], Model]] = {
 
 
 def fit_binary(
-    name: str, X: FloatArray, y: FloatArray, sample: Sample, offset: FloatArray | None, constant: bool
+    name: str,
+    X: FloatArray,
+    y: FloatArray,
+    sample: Sample,
+    offset: FloatArray | None,
+    constant: bool,
+    restrictions: Constraints | None = None,
 ) -> Maximum:
     """Maximise from the constant-only solution."""
     full = with_constant(X, constant)
@@ -217,7 +230,8 @@ def fit_binary(
     assert w is not None
     if constant and offset is None:
         start[-1] = _constant_solution(name, float(w @ y / w.sum()))
-    return maximize(_MODELS[name](y), [Equation(full, offset)], start, w)
+    pair = None if restrictions is None else restrictions.pair
+    return maximize(_MODELS[name](y), [Equation(full, offset)], start, w, constraint=pair)
 
 
 def _constant_solution(name: str, share: float) -> float:

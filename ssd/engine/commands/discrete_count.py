@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssd.engine.commands.constraints import Constraints, constraints_of
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.discrete_binary import refuse_technique, restrict
 from ssd.engine.commands.estimation import (
@@ -46,13 +47,11 @@ _STORED = (
 )
 
 
-class _Setup:
+class CountSetup:
     """Sample, design and matrices of a count model."""
 
     def __init__(self, session: Session, line: Line) -> None:
         refuse_technique(line)
-        if line.options.get("constraints"):
-            raise unsupported("option constraints() is")
         self.level = level_of(session, line)
         self.vce: Vce = parse_vce(session, line, ("oim", "robust", "cluster", "opg"), "oim")
         source = SessionSource(session)
@@ -82,40 +81,43 @@ class _Setup:
         eta = np.full(len(self.y), self.log_rate) + (0.0 if self.offset is None else self.offset)
         return float(self.w @ Poisson(self.y).log_likelihood(eta[:, None]))
 
-    def fit_poisson(self) -> Maximum:
+    def fit_poisson(self, restrictions: Constraints | None = None) -> Maximum:
         full = with_constant(self.X, self.constant)
         start = np.zeros(full.shape[1])
         if self.constant:
             start[-1] = self.log_rate
-        return maximize(Poisson(self.y), [Equation(full, self.offset)], start, self.w)
+        pair = None if restrictions is None else restrictions.pair
+        return maximize(Poisson(self.y), [Equation(full, self.offset)], start, self.w, constraint=pair)
 
 
-@command("poisson", _GRAMMAR + "]", by="recall", stored=_STORED, refused="constraints(), vce(bootstrap)")
+@command("poisson", _GRAMMAR + "]", by="recall", stored=_STORED, refused="vce(bootstrap)")
 def poisson(session: Session, line: Line) -> None:
     """Poisson regression."""
     if replay(session, line, "poisson"):
         return
-    setup = _Setup(session, line)
-    fit = setup.fit_poisson()
-    iteration_log(session, line, fit, setup.vce)
+    setup = CountSetup(session, line)
     design = setup.design
     names = [f"{setup.depvar}:{name}" for name in design.names]
+    restrictions = constraints_of(session, line, names, design.active)
+    fit = setup.fit_poisson(restrictions)
+    iteration_log(session, line, fit, setup.vce)
     result = MlResult(
         "Poisson regression", "poisson", setup.depvar, {setup.depvar: design}, names, design.expand(fit.coefficients),
         design.expand(ml_covariance(fit, setup.sample, setup.vce)), fit.log_likelihood,
         setup.null_poisson() if setup.constant else None, int(design.active.sum()) - int(setup.constant), setup.sample,
         setup.vce, "poisso_p",
     )  # fmt: skip
-    _complete(session, line, setup, result, {"kind": "poisson"})
+    result.constraint_lines = [] if restrictions is None else restrictions.lines
+    complete(session, line, setup, result, {"kind": "poisson"})
 
 
-def _complete(
-    session: Session, line: Line, setup: _Setup, result: MlResult, predictions: dict[str, object]
+def complete(
+    session: Session, line: Line, setup: CountSetup, result: MlResult, predictions: dict[str, object]
 ) -> None:
     design = setup.design
     last = len(design.names) - 1
     slopes = [j for j, flag in enumerate(design.active) if flag and not (setup.constant and j == last)]
-    model_test(result, slopes, likelihood_ratio=not setup.vce.is_robust and setup.constant)
+    model_test(result, slopes, likelihood_ratio=not (setup.vce.is_robust or result.constraint_lines) and setup.constant)
     result.macros["offset"] = setup.offset_name
     result.predictions.update(offset=setup.offset_name, **predictions)
     own_footer = result.footer
@@ -144,7 +146,9 @@ def nbreg(session: Session, line: Line) -> None:
     dispersion = line.text_option("dispersion") or "mean"
     if not "mean".startswith(dispersion):
         raise unsupported(f"dispersion({dispersion}) is")
-    setup = _Setup(session, line)
+    if line.options.get("constraints"):
+        raise unsupported("option constraints() is")
+    setup = CountSetup(session, line)
     start = setup.fit_poisson()
     _heading(session, line, "Fitting Poisson model:")
     iteration_log(session, line, start, setup.vce)
@@ -165,7 +169,7 @@ def nbreg(session: Session, line: Line) -> None:
     _post_nbreg(session, line, setup, start, null, fit)
 
 
-def _offset(setup: _Setup) -> FloatArray:
+def _offset(setup: CountSetup) -> FloatArray:
     return np.zeros(len(setup.y)) if setup.offset is None else setup.offset
 
 
@@ -175,7 +179,7 @@ def _heading(session: Session, line: Line, text: str) -> None:
         session.log.line(text)
 
 
-def _start_dispersion(setup: _Setup, mu: FloatArray) -> float:
+def _start_dispersion(setup: CountSetup, mu: FloatArray) -> float:
     """ln alpha by the method of moments."""
     w = setup.w
     alpha = float(w @ ((setup.y - mu) ** 2 - setup.y)) / float(w @ mu**2)
@@ -183,7 +187,7 @@ def _start_dispersion(setup: _Setup, mu: FloatArray) -> float:
 
 
 def _post_nbreg(
-    session: Session, line: Line, setup: _Setup, start: Maximum, null: Maximum | None, fit: Maximum
+    session: Session, line: Line, setup: CountSetup, start: Maximum, null: Maximum | None, fit: Maximum
 ) -> None:
     design = setup.design
     k = len(design.names)
@@ -225,4 +229,4 @@ def _post_nbreg(
             log.line(text + f"Prob >= chibar2 = {p:.3f}".rjust(78 - len(text)))
 
     result.footer = footer
-    _complete(session, line, setup, result, {"kind": "nbreg"})
+    complete(session, line, setup, result, {"kind": "nbreg"})

@@ -38,16 +38,20 @@ class LinearForm:
         return not np.any(self.weights)
 
 
-def parse_form(session: Session, text: str) -> LinearForm:
-    """A linear expression of coefficients. Raises r(111) for unknown ones and r(131) when not linear."""
-    names = session.e.matrices["b"].cols
-    return _Forms(session, text, names).parse()
+def parse_form(session: Session, text: str, names: Sequence[str] | None = None) -> LinearForm:
+    """A linear expression of coefficients (those of e(b) unless `names` is given).
+
+    Raises r(111) for unknown ones and r(131) when not linear.
+    """
+    return _Forms(session, text, session.e.matrices["b"].cols if names is None else names).parse()
 
 
-def parse_restriction(session: Session, text: str) -> list[LinearForm]:
+def parse_restriction(
+    session: Session, text: str, names: Sequence[str] | None = None
+) -> list[LinearForm]:
     """`a = b = 3` as forms that should be zero; without `=` the expression itself."""
     sides = re.split(r"(?<![<>!=~])=+", text)
-    forms = [parse_form(session, side) for side in sides]
+    forms = [parse_form(session, side, names) for side in sides]
     if len(forms) == 1:
         return forms
     return [_subtract(forms[0], form) for form in forms[1:]]

@@ -114,6 +114,8 @@ class MlResult:
     base_equations: frozenset[str] = frozenset()
     footer: Callable[[CoefficientTable], None] | None = None
     no_footer: bool = False
+    constraint_lines: list[str] = field(default_factory=list)
+    """Linear constraints as listed between header and table."""
 
 
 def model_test(result: MlResult, slopes: Sequence[int], *, likelihood_ratio: bool) -> None:
@@ -202,5 +204,7 @@ def print_ml_header(session: Session, result: MlResult) -> None:
     left.append(ll_line)
     print_header(log, left, entries)
     log.line()
+    for text in result.constraint_lines:
+        log.line(text)
     if result.vce.kind == "cluster":
         log.line(f"{cluster_note(result.sample.n_clusters, result.vce.cluster):>78}")

@@ -17,21 +17,10 @@ from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.covariance import sum_by_group, wald
 from ssd.engine.stats.distributions import chi2_tail, f_tail
 from ssd.engine.stats.linear import least_squares, symmetric_inverse
+from ssd.engine.stats.stock_yogo import critical_values
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
-
-_BIAS = {3: (13.91, 9.08, 6.46, 5.39), 4: (16.85, 10.27, 6.71, 5.34), 5: (18.37, 10.83, 6.77, 5.25)}
-"""Stock and Yogo (2005), relative bias of 5, 10, 20, 30 percent, one endogenous regressor, by instruments."""
-_SIZE = {
-    1: (16.38, 8.96, 6.66, 5.53), 2: (19.93, 11.59, 8.75, 7.25), 3: (22.30, 12.83, 9.54, 7.80),
-    4: (24.58, 13.96, 10.26, 8.31), 5: (26.87, 15.09, 10.98, 8.84),
-}  # fmt: skip
-"""Size of the 5 percent Wald test at 10, 15, 20, 25 percent for 2SLS."""
-_SIZE_LIML = {
-    1: (16.38, 8.96, 6.66, 5.53), 2: (8.68, 5.33, 4.42, 3.92), 3: (6.46, 4.36, 3.69, 3.32),
-    4: (5.44, 3.87, 3.30, 2.98), 5: (4.84, 3.56, 3.05, 2.77),
-}  # fmt: skip
 
 
 def _model(session: Session) -> InstrumentalModel:
@@ -114,27 +103,24 @@ def _minimum_eigenvalue(model: InstrumentalModel) -> float:
 
 
 def _critical_values(session: Session, model: InstrumentalModel, k2: int) -> None:
-    if model.endogenous.shape[1] != 1 or k2 not in _SIZE:
+    endogenous = model.endogenous.shape[1]
+    sizes = [critical_values(table, endogenous, k2) for table in ("size_2sls", "size_liml")]
+    bias = critical_values("bias", endogenous, k2)
+    if bias is None and None in sizes:
         return
     log = session.log
-    log.line("  Critical Values                      # of endogenous regressors:    1")
+    log.line(f"  Critical Values                      # of endogenous regressors: {endogenous:4d}")
     log.line(f"  H0: Instruments are weak             # of excluded instruments:  {k2:4d}")
     rule = "  " + "-" * 69
     log.line(rule)
-    if k2 in _BIAS:
-        cells = "".join(f"{v:10.2f}" for v in _BIAS[k2])
-        log.line("                                     |    5%     10%     20%     30%")
-        log.line(f"  2SLS relative bias                 |{cells}")
-    else:
-        log.line("                                     |    5%     10%     20%     30%")
-        log.line("  2SLS relative bias                 |         (not available)")
+    log.line("                                     |    5%     10%     20%     30%")
+    cells = "         (not available)" if bias is None else "".join(f"{v:8.2f}" for v in bias)
+    log.line(f"  2SLS relative bias                 |{cells}")
     log.line("  -----------------------------------+---------------------------------")
     log.line("                                     |   10%     15%     20%     25%")
-    for name, table in (
-        ("2SLS size of nominal 5% Wald test ", _SIZE),
-        ("LIML size of nominal 5% Wald test ", _SIZE_LIML),
-    ):
-        log.line(f"  {name} |" + "".join(f"{v:8.2f}" for v in table[k2]))
+    for name, values in zip(("2SLS", "LIML"), sizes, strict=True):
+        cells = "         (not available)" if values is None else "".join(f"{v:8.2f}" for v in values)
+        log.line(f"  {name} size of nominal 5% Wald test  |{cells}")
     log.line(rule)
 
 

@@ -148,8 +148,11 @@ def promoted(type_name: str, values: FloatArray) -> str:
     return "double"
 
 
-def smallest(values: FloatArray, type_name: str) -> str:
-    """The smallest type that holds `values` exactly; never larger than `type_name` (for `compress`)."""
+def smallest(values: FloatArray, type_name: str, *, floats: bool = False) -> str:
+    """The smallest type that holds `values` exactly; never larger than `type_name`.
+
+    A double with fractions stays double, as in Stata's `compress`, unless `floats` allows float.
+    """
     present = values[values < MISSING]
     if present.size == 0:
         return "byte"
@@ -159,7 +162,7 @@ def smallest(values: FloatArray, type_name: str) -> str:
             if first <= low and high <= last:
                 return name if name != "long" or type_name != "float" else "float"
         return type_name
-    if type_name == "double" and np.array_equal(
+    if floats and type_name == "double" and np.array_equal(
         np.clip(present, -FLOAT_LARGEST, FLOAT_LARGEST).astype(np.float32).astype(np.float64), present
     ):
         return "float"

@@ -13,7 +13,16 @@ from ssd.engine.missing import MISSING, BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from ssd.engine.data.dataset import Dataset
+    from ssd.engine.data.storage import ObjectArray
     from ssd.engine.session import Session
+
+
+@dataclass(frozen=True)
+class Running:
+    """The variable a `replace` is changing: its values so far, seen by later observations."""
+
+    name: str
+    values: FloatArray | ObjectArray
 
 
 @dataclass
@@ -24,6 +33,7 @@ class Context:
     groups: Groups | None
     mask: BoolArray | None
     rows: bool
+    running: Running | None = None
 
     @property
     def data(self) -> Dataset:

@@ -111,6 +111,8 @@ def _pairs(table: Table) -> None:
         table, "invchi2", "nn", strict(lambda n, p: np.where((p >= 0) & (p < 1), 2 * s().gammaincinv(n / 2, p), np.nan))
     )
     entry(table, "invchi2tail", "nn", strict(lambda n, p: np.where((p > 0) & (p <= 1), s().chdtri(n, p), np.nan)))
+    entry(table, "nF", "nnnn", strict(lambda d1, d2, c, x: np.where(x > 0, s().ncfdtr(d1, d2, c, x), 0.0)))
+    entry(table, "nFtail", "nnnn", strict(lambda d1, d2, c, x: np.where(x > 0, 1 - s().ncfdtr(d1, d2, c, x), 1.0)))
     entry(table, "nchi2", "nnn", strict(lambda n, c, x: np.where(x > 0, s().chndtr(x, n, c), 0.0)))
     entry(table, "nchi2tail", "nnn", strict(lambda n, c, x: np.where(x > 0, 1 - s().chndtr(x, n, c), 1.0)))
     entry(table, "invnchi2", "nnn", strict(lambda n, c, p: _probability(p, s().chndtrix(p, n, c))))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssd.engine.data.timeseries import apply_operators
-from ssd.engine.errors import StataError, invalid_syntax, name_not_found, type_mismatch
+from ssd.engine.errors import StataError, invalid_syntax, name_not_found, type_mismatch, unsupported
 from ssd.engine.expr.context import Context
 from ssd.engine.expr.estimates import coefficient, standard_error
 from ssd.engine.expr.functions import FUNCTIONS
@@ -42,10 +42,14 @@ def evaluate_rows(
     text: str, session: Session, *, groups: Groups | None = None, mask: BoolArray | None = None
 ) -> FloatArray | ObjectArray:
     """Value for every observation, shape (n_obs,): scalars are repeated, random functions draw per row."""
-    value = _settled(value_of(parse(text), Context(session, groups, mask, rows=True)))
+    return rows_of(value_of(parse(text), Context(session, groups, mask, rows=True)), session.data.n_obs)
+
+
+def rows_of(operand: Operand, n_obs: int) -> FloatArray | ObjectArray:
+    """A value repeated for every observation unless it is a column already."""
+    value = _settled(operand)
     if isinstance(value, np.ndarray):
         return value
-    n_obs = session.data.n_obs
     if isinstance(value, str):
         repeated: ObjectArray = np.empty(n_obs, dtype=object)
         repeated[:] = value
@@ -191,14 +195,22 @@ def _subscripted(node: Subscript, context: Context) -> Operand:
     values = column.values if column.is_string else context.data.numeric(name)
     gap: float | str = "" if column.is_string else MISSING
     index = number(value_of(node.indices[0], context))
+    running = context.running
+    if running is not None and running.name == name:
+        return _taken(values, index, gap, context, running.values)
     if isinstance(index, float) and context.groups is None:
         return values[int(index) - 1] if 1.0 <= index < context.n_obs + 1.0 else gap
     return _taken(values, index, gap, context)
 
 
 def _taken(
-    values: FloatArray | ObjectArray, index: float | FloatArray, gap: float | str, context: Context
+    values: FloatArray | ObjectArray,
+    index: float | FloatArray,
+    gap: float | str,
+    context: Context,
+    changed: FloatArray | ObjectArray | None = None,
 ) -> FloatArray | ObjectArray:
+    """The observations an index names; those before the reading one from `changed`, if given."""
     wanted = np.broadcast_to(np.asarray(index, dtype=np.float64), (context.n_obs,))
     if context.groups is None:
         start: Any = 0.0
@@ -209,6 +221,8 @@ def _taken(
     inside = (wanted >= 1.0) & (wanted < size + 1.0)
     position = (np.where(inside, np.trunc(wanted) - 1.0, 0.0) + start).astype(np.intp)
     picked = values[position] if context.n_obs else values
+    if changed is not None and context.n_obs:
+        picked = np.where(position < np.arange(context.n_obs), changed[position], picked)
     picked[~inside] = gap
     return picked
 
@@ -221,7 +235,25 @@ def _operated(node: Operated, context: Context) -> Operand:
     if node.operators[0].isdigit():
         level = float(node.operators.rstrip("bn"))
         return np.where(values < MISSING, (values == level).astype(np.float64), MISSING)
+    if context.running is not None and context.running.name == name:
+        return _operated_in_turn(node.operators, values, context)
     return apply_operators(context.data, values, node.operators)
+
+
+def _operated_in_turn(operators: str, old: FloatArray, context: Context) -> Operand:
+    """Leads see old values, lags new ones; in differences an observation's own value is the old one."""
+    assert context.running is not None
+    new = apply_operators(context.data, context.running.values, operators)  # type: ignore[arg-type]
+    letters = {letter.upper() for letter in operators if letter.isalpha()}
+    if letters == {"L"}:
+        return new
+    if letters == {"F"}:
+        return apply_operators(context.data, old, operators)
+    if letters <= {"D", "S"}:
+        known = (new < MISSING) & (old < MISSING)
+        own = np.where(known, old, 0.0) - np.where(known, np.asarray(context.running.values, dtype=np.float64), 0.0)
+        return np.where(known, np.where(known, new, 0.0) + own, MISSING)
+    raise unsupported(f"replacing a variable by its own {operators}.")
 
 
 def _estimated(node: Estimate, context: Context) -> Operand:

@@ -134,15 +134,15 @@ def read_ticks(value: str, session: Session, label_name: str = "") -> Ticks:
     return ticks
 
 
-def read_axis(options: Options, letter: str, axis: Axis, session: Session) -> None:
-    """xtitle(), xlabel(), xscale(), xline() (or y…) into an axis."""
+def read_axis(options: Options, letter: str, axis: Axis, session: Session, label_name: str = "") -> None:
+    """xtitle(), xlabel(), xscale(), xline() (or y…) into an axis; `label_name` is what `valuelabel` shows."""
     for name in (f"{letter}title", "ttitle") if letter == "x" else (f"{letter}title",):
         title = options.take(name, 4)
         if title is not None:
             axis.title = read_text(re.sub(r",?\s*axis\(1\)", "", title))
     for name in (f"{letter}label", "tlabel") if letter == "x" else (f"{letter}label",):
         for item in options.take_all(name, 4):
-            axis.ticks = read_ticks(item.value or "", session)
+            axis.ticks = read_ticks(item.value or "", session, label_name)
     for name in (f"{letter}line", "tline") if letter == "x" else (f"{letter}line",):
         for item in options.take_all(name, 5):
             body, sub = split_suboptions(item.value or "")

@@ -80,6 +80,9 @@ class Built:
     x_format: str = ""
     y_format: str = ""
     note: str = ""
+    x_label: str = ""
+    y_label: str = ""
+    """Names of the value labels of the variables on the axes, for xlabel(, valuelabel) and ylabel(…)."""
 
 
 def plot_type(word: str) -> str | None:

@@ -99,9 +99,20 @@ def _build_all(
     built, leftovers = [], []
     for kind, text in typed:
         spec = read_spec(session, kind, text, mask)
-        built.append(build(session, spec))
+        plot = build(session, spec)
+        plot.x_label, plot.y_label = _axis_labels(session, spec.names, plot)
+        built.append(plot)
         leftovers.extend(spec.options.items)
     return built, leftovers
+
+
+def _axis_labels(session: Session, names: list[str], plot: Built) -> tuple[str, str]:
+    """Value labels of the x and the y variable: the last and the first named, the other way round when horizontal."""
+    if len(names) < 2:
+        return "", ""
+    variables = session.data.variables
+    across, up = variables[names[-1]].value_label, variables[names[0]].value_label
+    return (up, across) if plot.layers and plot.layers[0].horizontal else (across, up)
 
 
 def _build_group(session: Session, typed: list[tuple[str, str]], inside: BoolArray, whole: list[Built]) -> list[Built]:
@@ -144,8 +155,8 @@ def _panel(session: Session, built: list[Built], options: Options) -> Panel:
         if item.word == "ytitle" and item.value and "axis(2)" in item.value.replace(" ", ""):
             panel.second_title = Text(quoted_lines(split_suboptions(item.value)[0]))
             options.items.remove(item)
-    read_axis(options, "x", panel.x, session)
-    read_axis(options, "y", panel.y, session)
+    read_axis(options, "x", panel.x, session, next((plot.x_label for plot in built if plot.x_label), ""))
+    read_axis(options, "y", panel.y, session, next((plot.y_label for plot in built if plot.y_label), ""))
     return panel
 
 

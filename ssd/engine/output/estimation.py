@@ -277,6 +277,8 @@ class _Labels:
         return groups
 
     def _signature(self, j: int) -> tuple[bool, tuple[str, ...]]:
+        if self._is_series(j):
+            return True, (_equation(self.table.names[j]), self.parts[j][0][1])
         factor = any(op[:1].isdigit() for op, _ in self.parts[j])
         shown = tuple(
             variable if op[:1].isdigit() else _plain_operator(op, variable) for op, variable in self.parts[j]
@@ -288,7 +290,14 @@ class _Labels:
             return True
         return _status(self.table.names[j], self.table.empty) != "base"
 
+    def _is_series(self, j: int) -> bool:
+        """A variable alone, possibly under a time-series operator."""
+        operator = self.parts[j][0][0]
+        return len(self.parts[j]) == 1 and not operator[:1].isdigit() and not self.table.names[j].startswith("/")
+
     def is_block(self, group: list[int], shown: list[int]) -> bool:
+        if self._is_series(group[0]):
+            return any(_time_operator(self.parts[j][0][0]) for j in group)
         parts = self.parts[group[0]]
         if len(parts) > 1:
             return True
@@ -334,6 +343,9 @@ class _Labels:
 
     def block(self, shown: list[int]) -> tuple[list[str], list[str]]:
         parts = self.parts[shown[0]]
+        if self._is_series(shown[0]):
+            rows = [f"{_lag_label(self.parts[j][0][0]):>{self.width}} |" for j in shown]
+            return [f"{_abbreviate(parts[0][1], self.width):>{self.width}} |"], rows
         words = [
             _abbreviate(variable, self.width) if op[:1].isdigit() else _plain_operator(op, variable)
             for op, variable in parts
@@ -353,6 +365,19 @@ class _Labels:
         headings.append(f"{current:>{self.width}} |")
         rows = [f"{_abbreviate(self._levels(j), self.width - 1):>{self.width - 1}}  |" for j in shown]
         return headings, rows
+
+
+def _time_operator(operator: str) -> str:
+    """The time-series operator without the marks for omission and continuous parts."""
+    return operator.lstrip("co")
+
+
+def _lag_label(operator: str) -> str:
+    """How a row of a block of lags is named: `L1.`, `LD.`, `L2D.`, and `--.` for the variable itself."""
+    op = _time_operator(operator)
+    if not op:
+        return "--."
+    return f"{op}1." if len(op) == 1 else f"{op}."
 
 
 def _plain_operator(operator: str, variable: str, *, main: bool = False) -> str:

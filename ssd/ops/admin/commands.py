@@ -1,4 +1,4 @@
-"""What an operator may do to a store, whether a server holds it or not."""
+"""What an operator may do to a store at the command line, whether a server holds it or not."""
 
 from __future__ import annotations
 
