@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
@@ -16,9 +17,11 @@ from litestar.types import ControllerRouterHandler
 from ssd.access.admin_accounts import Administrators
 from ssd.access.rate_limit import RateLimit
 from ssd.access.service import TaskCodes
+from ssd.artifacts.formatting.service import ReportFormatter
 from ssd.artifacts.routes import ArtifactController
 from ssd.artifacts.service import Artifacts
 from ssd.db.database import DATABASE_NAME, Database
+from ssd.drafts.model_reader import ModelReader
 from ssd.drafts.routes import DraftController
 from ssd.drafts.service import Drafts
 from ssd.inputs.routes import InputsController
@@ -28,6 +31,7 @@ from ssd.jobs.guard import provide_job
 from ssd.jobs.redeem import Redeeming
 from ssd.jobs.routes import JobsController, TaskCodesController
 from ssd.jobs.service import Jobs
+from ssd.llm.gateway import Gateway
 from ssd.ops import admin_socket
 from ssd.ops.admin.account_routes import LoginController
 from ssd.ops.admin.commands import Admin
@@ -35,6 +39,7 @@ from ssd.ops.admin.routes import admin_router
 from ssd.ops.checks import database_probe, disk_probe, fixed_probe, production_rules, rule_probe
 from ssd.ops.envelope import Envelope
 from ssd.ops.health import Check, Health
+from ssd.ops.llm_control import LlmControl
 from ssd.ops.logs import AccessLog, configure
 from ssd.ops.metrics import Metrics
 from ssd.ops.openapi import openapi_config
@@ -43,6 +48,7 @@ from ssd.ops.problem import EXCEPTION_HANDLERS
 from ssd.ops.routes import HealthController, explain_error, metrics_text, welcome
 from ssd.ops.run_checks import engine_probe, supervisor_probe
 from ssd.ops.system_status import SystemStatusReader
+from ssd.plans.advice import ModelAdviser
 from ssd.plans.routes import PlanController
 from ssd.plans.selection import Selector
 from ssd.plans.service import Plans
@@ -87,9 +93,12 @@ class Services:
         self.redeem_limit: RateLimit
         self.administrators: Administrators
         self.login_limit: RateLimit
+        self.llm_control: LlmControl
         self.system_status: SystemStatusReader
         self.redeeming: Redeeming
         self.jobs: Jobs
+        self.gateway: Gateway | None
+        """None when no provider is configured; then the rule planner does the work."""
         self.inputs: Inputs
         self.drafts: Drafts
         self.plans: Plans
@@ -108,10 +117,14 @@ class Services:
             stack.push_async_callback(self.database.close)
             self.library = await anyio.to_thread.run_sync(Library.load, self.settings.library_dir)
             self._make_parts()
+            if self.gateway is not None:
+                await stack.enter_async_context(self.gateway.serving())
             await finish_deletions(self.jobs)
             await self.inputs.sweep_all()
             await self.plans.mend_all()
-            await stack.enter_async_context(admin_socket.serving(self.settings.data_dir, Admin(self.task_codes)))
+            await stack.enter_async_context(
+                admin_socket.serving(self.settings.data_dir, Admin(self.task_codes, self.llm_control))
+            )
             self._register_checks()
             # What lives from here to the end need never be looked at by the collector again.
             gc.collect()
@@ -123,8 +136,19 @@ class Services:
     def _make_parts(self) -> None:
         settings, database = self.settings, self.database
         self.jobs = Jobs(database, settings.data_dir)
+        self.gateway = Gateway.configured(settings, database, self._llm_evidence_folder)
         self.inputs = Inputs(database, self.jobs, settings)
-        self.drafts = Drafts(database, self.jobs, self.inputs, self.library, Selector(self.library))
+        selector, gateway = Selector(self.library), self.gateway
+        adviser = ModelAdviser(gateway, database, self.library, selector) if gateway else None
+        self.drafts = Drafts(
+            database,
+            self.jobs,
+            self.inputs,
+            self.library,
+            selector,
+            reader=ModelReader(gateway, database) if gateway else None,
+            adviser=adviser,
+        )
         self.plans = Plans(
             database,
             self.jobs,
@@ -132,8 +156,9 @@ class Services:
             self.library,
             self.drafts,
             timeout_seconds=settings.run_timeout_seconds,
+            adviser=adviser,
         )
-        executor = Executor(settings, database, self.jobs, self.inputs, self.plans)
+        executor = Executor(settings, database, self.jobs, self.inputs, self.plans, ReportFormatter())
         self.supervisor = Supervisor(settings, database, self.jobs, executor)
         self.runs = Runs(database, self.jobs, self.plans, self.supervisor)
         self.artifacts = Artifacts(database, self.jobs)
@@ -142,6 +167,12 @@ class Services:
         self.redeeming = Redeeming(database, token_ttl_days=settings.token_ttl_days)
         self.administrators = Administrators(database, session_hours=settings.admin_session_hours)
         self.login_limit = RateLimit(settings.admin_login_rate_per_minute)
+        self.llm_control = LlmControl(database, settings)
+
+    def _llm_evidence_folder(self, job_id: str | None, call_id: str) -> Path:
+        """Of a job's call among the job's artifacts; of any other beside the jobs."""
+        parent = self.settings.data_dir if job_id is None else self.jobs.folder(job_id).artifacts
+        return parent / "llm" / call_id
 
     def _register_checks(self) -> None:
         self.health = Health()
@@ -174,6 +205,7 @@ _PROVIDED: Final[dict[str, type[Any]]] = {
     "redeeming": Redeeming,
     "administrators": Administrators,
     "login_limit": RateLimit,
+    "llm_control": LlmControl,
     "system_status": SystemStatusReader,
     "jobs": Jobs,
     "inputs": Inputs,

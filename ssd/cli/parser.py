@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_demo(commands)
     _add_codes(commands)
+    _add_llm(commands)
     _add_doctor(commands)
     _add_library(commands)
     _add_engine(commands)
@@ -98,6 +99,40 @@ def _add_codes(commands: Commands[argparse.ArgumentParser]) -> None:
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _add_llm(commands: Commands[argparse.ArgumentParser]) -> None:
+    llm = _add(
+        commands,
+        "llm",
+        "Look at and change what the language models may do and spend.",
+        "Works through the running service, without a restart, or on the data folder itself when none runs.\n\n"
+        "examples:\n  ssd llm status\n  ssd llm kill on\n  ssd llm shutoff 'invoice under review'\n"
+        "  ssd llm set-cap 5000\n  ssd llm set-cap 800 --user code_0192… --tenant econ101\n"
+        "  ssd llm dashboards --out report",
+    )
+    actions = llm.add_subparsers(dest="action", metavar="ACTION", required=True)
+    status = _add(actions, "status", "Show switches, caps, breakers and this month's totals.")
+    kill = _add(actions, "kill", "Turn the kill switch on or off; it counts from the next call on.")
+    kill.add_argument("state", choices=["on", "off"])
+    kill.add_argument("--provider", help="of this provider only")
+    shutoff = _add(actions, "shutoff", "Stop every call with a reason callers are told, or lift that.")
+    words = shutoff.add_mutually_exclusive_group(required=True)
+    words.add_argument("reason", nargs="?", help="in your own words")
+    words.add_argument("--lift", action="store_true", help="let calls through again")
+    reset = _add(actions, "reset-breaker", "Close a breaker before its time is over.")
+    reset.add_argument("provider", nargs="?", default="all", help="name of a provider (default: all)")
+    cap = _add(actions, "set-cap", "Change what a user may spend.")
+    amount = cap.add_mutually_exclusive_group(required=True)
+    amount.add_argument("cents", nargs="?", type=int, help="whole cents")
+    amount.add_argument("--remove", action="store_true", help="with --user: back to everybody's cap")
+    cap.add_argument("--hourly", action="store_true", help="the hourly cap instead of the monthly one")
+    cap.add_argument("--user", help="id of a task code: a monthly cap of this user's own")
+    cap.add_argument("--tenant", default="default", help="with --user: tenant of the user (default: default)")
+    dashboards = _add(actions, "dashboards", "Write the dashboards as CSV files.")
+    dashboards.add_argument("--out", required=True, metavar="DIR", help="folder to write to; made if it is not there")
+    for action in (status, kill, shutoff, reset, cap):
+        action.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _add_doctor(commands: Commands[argparse.ArgumentParser]) -> None:
     doctor = _add(
         commands,
@@ -159,8 +194,17 @@ _CANNOT_START = frozenset(
         "LIBRARY_INVALID",
         "PRODUCTION_GATE_VIOLATED",
         "ADDRESS_UNAVAILABLE",
+        "LLM_MODEL_UNPRICED",
     }
 )
+
+
+def _check_cap(arguments: argparse.Namespace) -> None:
+    """What argparse cannot say about `ssd llm set-cap`."""
+    if arguments.remove and arguments.user is None:
+        raise SsdError("INPUT_VALIDATION_FAILED", "--remove needs --user.")
+    if arguments.hourly and arguments.user is not None:
+        raise SsdError("INPUT_VALIDATION_FAILED", "A user of its own has a monthly cap only; drop --hourly.")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -180,6 +224,12 @@ def run(arguments: argparse.Namespace) -> int:
             from ssd.cli.codes import codes
 
             return codes(arguments)
+        case "llm":
+            if arguments.action == "set-cap":
+                _check_cap(arguments)
+            from ssd.cli.llm import llm
+
+            return llm(arguments)
         case "doctor":
             from ssd.cli.doctor import doctor
 

@@ -18,7 +18,7 @@ from ssd.inputs.models import DatasetProfile, InputSet
 from ssd.jobs.llm_scope import scope_of
 from ssd.jobs.models import Job
 from ssd.llm.operations import draft_preview
-from ssd.llm.operations.asks import Asks, is_model_trouble, reason_of
+from ssd.llm.operations.asks import Asks, identified, is_model_trouble, reason_of
 from ssd.llm.operations.columns import Columns
 from ssd.llm.operations.draft_preview import DraftAnswer
 
@@ -47,17 +47,15 @@ class ModelReader:
     async def _ask(self, job: Job, body: Draft, profile: DatasetProfile, occasion: str) -> tuple[DraftAnswer, Columns]:
         columns = columns_of(profile)
         facts = await to_thread.run_sync(data_facts, profile, job.requirement)
-        identity = hashlib.sha256(f"{body.draft_id}|{occasion}".encode()).hexdigest()
         request = draft_preview.request(
             scope=await scope_of(self._database, job),
-            request_id=f"draft.{identity[:40]}",
             job_id=job.job_id,
             requirement=job.requirement,
             data=facts,
             columns=columns,
             designs=DESIGNS,
         )
-        outcome = await self._asks.call(request)
+        outcome = await self._asks.call(identified(request, body.draft_id, occasion))
         return outcome.value, columns
 
 

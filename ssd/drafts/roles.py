@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from ssd.drafts.concepts import PERSON_GROUPS
-from ssd.drafts.frames import CHINESE, ENGLISH
+from ssd.drafts.frames import filled_slots
 from ssd.drafts.mentions import Lexicon, Mention
 from ssd.drafts.nearness import near_names
 from ssd.drafts.ordinary_words import NOT_COLUMNS
@@ -18,6 +18,7 @@ from ssd.inputs.models import ColumnProfile, DatasetProfile, PanelGuess
 SLOT_ROLES: Final = {
     "y": "outcome", "t": "treatment", "x": "regressors", "c": "controls", "z": "instruments", "k": "cluster",
     "f": "fixed_effects", "w": "weights", "g": "group", "p": "post", "v": "variables", "e": "entity", "d": "time",
+    "r": "running", "s": "duration", "o": "event", "h": "cohort", "q": "exposure",
 }  # fmt: skip
 
 _CONNECTOR: Final = re.compile(
@@ -25,6 +26,7 @@ _CONNECTOR: Final = re.compile(
     r"(?:and|or|as well as|plus|以及|还有|the|their|log of|&|\+)?(?:\s+the|\s+their)?[\s\"'“”‘’(（]*$",
     re.IGNORECASE,
 )
+_AT_ONCE: Final = re.compile(r"^[\s\"'“”‘’(（:：]*(?:the\s+|by\s+|is\s+)?$", re.IGNORECASE)
 _NEAR_END: Final = 28
 _TWO_WAY: Final = re.compile(r"two[\s-]*way|\btwfe\b|双向", re.IGNORECASE)
 _GENERIC_ENTITY: Final = re.compile(
@@ -76,19 +78,27 @@ class Found(msgspec.Struct, frozen=True):
 def read_slots(text: str, mentions: list[Mention]) -> list[Slot]:
     """Every slot of every frame that fits, in the order of the frames."""
     found = []
-    for pattern in (*ENGLISH, *CHINESE):
-        for match in pattern.finditer(text):
-            for name, value in match.groupdict().items():
-                if value is None:
-                    continue
-                start, end = match.span(name)
-                inside = [m for m in mentions if m.start >= start and m.end <= end]
-                if name.endswith("_left"):
-                    inside = _next_to(text, inside, end)
-                elif name.endswith("_next"):
-                    inside = [m for m in inside[:1] if m.start == start]
-                found.append(Slot(SLOT_ROLES[name[0]], value, start, tuple(inside), name.endswith("_next")))
+    for span in filled_slots(text):
+        inside = [m for m in mentions if m.start >= span.start and m.end <= span.end]
+        name, at_once = span.name, False
+        if name.endswith("_left"):
+            inside = _next_to(text, inside, span.end)
+        elif name.endswith(("_next", "_list")):
+            at_once = True
+            inside = _following(text, inside, span.start, 1 if name.endswith("_next") else len(inside))
+        found.append(Slot(SLOT_ROLES[name[0]], text[span.start : span.end], span.start, tuple(inside), at_once))
     return found
+
+
+def _following(text: str, inside: list[Mention], start: int, most: int) -> list[Mention]:
+    """The mentions of the list that begins right at `start`, `most` at most."""
+    group: list[Mention] = []
+    for mention in inside[:most]:
+        gap = text[group[-1].end : mention.start] if group else text[start : mention.start]
+        if not (_CONNECTOR if group else _AT_ONCE).match(gap):
+            break
+        group.append(mention)
+    return group
 
 
 def _next_to(text: str, inside: list[Mention], end: int) -> list[Mention]:

@@ -25,10 +25,13 @@ ERASE: Final = (
     "DELETE FROM drafts WHERE job_id = ?",
     "DELETE FROM datasets WHERE job_id = ?",
     "DELETE FROM artifacts WHERE job_id = ?",
+    "DELETE FROM llm_outcomes WHERE job_id = ?",
+    "DELETE FROM llm_cache WHERE job_id = ?",
+    "UPDATE llm_calls SET error_message = NULL WHERE job_id = ?",
     "DELETE FROM job_tokens WHERE job_id = ?",
     "DELETE FROM job_events WHERE job_id = ?",
 )
-KEPT: Final = frozenset({"jobs", "task_codes"})
+KEPT: Final = frozenset({"jobs", "task_codes", "llm_calls"})
 
 ENTOMB: Final = """
     UPDATE jobs SET requirement = '', progress = NULL, error = NULL, deleted_at = :now, updated_at = :now,

@@ -12,14 +12,13 @@ import msgspec
 from ssd.llm import answers
 from ssd.llm.models import RESPONSE_INVALID, TIMEOUT, TRUNCATED, LlmRequest, Message, TurnState, Usage
 from ssd.llm.prices import Prices
+from ssd.llm.prompts import Prompt
 from ssd.llm.providers.protocol import Completion, Provider, ProviderFailure, Question, TimedOut
 from ssd.llm.providers.retry import RetryPolicy, ask
 from ssd.llm.redaction import Redactor
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_FRAME_TOKENS: Final = 1024
-"""What a provider adds to a prompt of its own: the tool's frame, a few hundred tokens in published counts."""
 _TURN_TOKENS: Final = 256
 _REPAIR_BYTES: Final = 4096
 
@@ -32,20 +31,6 @@ class CallFailure(Exception):
         self.message = message
         self.provider_trouble = provider_trouble
         super().__init__(message)
-
-
-class Prompt(msgspec.Struct, frozen=True):
-    """What is sent first, already redacted."""
-
-    system: str
-    user: str
-    json_schema: dict[str, Any]
-    schema_name: str
-
-    def token_bound(self) -> int:
-        """No tokenizer makes more tokens than there are bytes."""
-        schema = len(msgspec.json.encode(self.json_schema))
-        return len(self.system.encode()) + len(self.user.encode()) + schema + _FRAME_TOKENS
 
 
 class Worst(msgspec.Struct, frozen=True):
@@ -114,9 +99,8 @@ class Exchange(Generic[T]):
 
     def transcript(self) -> str:
         """prompt.txt: exactly what was sent, turn by turn; the answers between are in response.txt."""
-        parts = [f"[system]\n{self.prompt.system}"]
-        parts += [f"[user]\n{message.text}" for message in self.messages if message.role == "user"]
-        return "\n\n".join(parts) + "\n"
+        later = [f"\n[user]\n{message.text}\n" for message in self.messages[1:] if message.role == "user"]
+        return "".join([self.prompt.text(), *later])
 
     def answered(self) -> str:
         """response.txt: every answer as it came, secrets redacted."""
@@ -208,9 +192,7 @@ class Exchange(Generic[T]):
             usage = Usage(input_tokens=self._next_input, output_tokens=len(completion.text.encode()))
         self.usage = self.usage.plus(usage)
         self.cost += self._prices.of(provider.model(question.tier)).cost(usage)
-        self._next_input = (
-            usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens + usage.output_tokens
-        )
+        self._next_input = usage.total_input + usage.output_tokens
 
     def _require_affordable(self) -> None:
         """No question is asked whose worst case passes what was reserved."""

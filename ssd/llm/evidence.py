@@ -51,8 +51,9 @@ def write_prompt(folder: Path, prompt: str) -> None:
     _place(folder / "prompt.txt", prompt.encode())
 
 
-def write_answer(folder: Path, response: str, meta: Meta) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def write_all(folder: Path, prompt: str, response: str, meta: Meta) -> None:
+    """When the call has ended; the prompt again, since later turns have been added to it."""
+    write_prompt(folder, prompt)
     _place(folder / "response.txt", response.encode())
     _place(folder / "meta.json", msgspec.json.format(msgspec.json.encode(meta), indent=2) + b"\n")
 

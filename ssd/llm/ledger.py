@@ -133,7 +133,7 @@ def close(connection: sqlite3.Connection, scope: Scope, call_id: str, closing: C
         "model": closing.model,
         "cached": int(closing.cached),
         "cost": closing.cost,
-        "input_tokens": usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens,
+        "input_tokens": usage.total_input,
         "cached_input_tokens": usage.cached_input_tokens,
         "output_tokens": usage.output_tokens,
         "provider_attempts": closing.provider_attempts,

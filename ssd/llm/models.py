@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -191,6 +191,10 @@ class Usage(msgspec.Struct, frozen=True):
     """Written to the provider's prompt cache."""
     output_tokens: int = 0
 
+    @property
+    def total_input(self) -> int:
+        return self.input_tokens + self.cached_input_tokens + self.cache_write_tokens
+
     def plus(self, other: Usage) -> Usage:
         return Usage(
             self.input_tokens + other.input_tokens,
@@ -208,4 +212,3 @@ class Message(msgspec.Struct, frozen=True):
 
 
 JsonSchema = dict[str, Any]
-Positive = Annotated[int, msgspec.Meta(ge=1)]

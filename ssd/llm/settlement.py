@@ -78,19 +78,18 @@ def _settle_money(connection: sqlite3.Connection, ending: Ending, moment: str) -
 
 
 def _judge_providers(connection: sqlite3.Connection, ending: Ending, settings: Settings, moment: str) -> None:
-    limits = controls.read(connection, settings)
-    open_until = iso(datetime.fromisoformat(moment) + timedelta(seconds=limits.breaker_open_seconds))
     for provider, works in ending.verdicts.items():
         if works:
             breaker.succeeded(connection, provider, ending.call_id, now=moment)
         else:
+            limits = controls.read(connection, settings)
             breaker.failed(
                 connection,
                 provider,
                 ending.call_id,
                 threshold=limits.breaker_failures,
                 now=moment,
-                open_until=open_until,
+                open_until=iso(datetime.fromisoformat(moment) + timedelta(seconds=limits.breaker_open_seconds)),
             )
     breaker.drop_probe(connection, ending.call_id, now=moment)
 

@@ -85,7 +85,7 @@ def production_rules(settings: Settings) -> dict[str, Check]:
     }
 
 
-def _met(ok: bool, fine: str, wrong: str) -> Check:  # noqa: FBT001 - the outcome, not a switch
+def _met(ok: bool, fine: str, wrong: str) -> Check:
     return Check(ok=ok, detail=fine if ok else wrong)
 
 
@@ -133,7 +133,8 @@ def require_production_rules(settings: Settings) -> None:
     """Raises PRODUCTION_GATE_VIOLATED naming every rule that is violated."""
     violated = {name: check.detail for name, check in production_rules(settings).items() if not check.ok}
     if violated:
-        raise SsdError("PRODUCTION_GATE_VIOLATED", "; ".join(violated.values()) + ".", rules=list(violated))
+        told = "; ".join(f"{name}: {detail}" for name, detail in violated.items())
+        raise SsdError("PRODUCTION_GATE_VIOLATED", f"{told}.", rules=list(violated))
 
 
 def fixed_probe(check: Check) -> Probe:

@@ -124,6 +124,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     notes: str | None = None
 
 
+class StepProposal(msgspec.Struct, frozen=True, kw_only=True):
+    """Which steps of the standard pipeline the model chose, or why the rules decide."""
+
+    basis: str
+    """Of what it was given for; see `advice.steps_basis`."""
+    steps: dict[str, str] = {}
+    """Reason by step_id."""
+    fallback_reason: str | None = None
+
+
 class FreezeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a person says when the plan is frozen or confirmed; an empty one takes the draft as it stands."""
 

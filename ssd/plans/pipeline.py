@@ -9,6 +9,7 @@ import msgspec
 from ssd.drafts.models import Draft
 from ssd.drafts.quality import used_columns
 from ssd.inputs.models import Dataset, DatasetProfile
+from ssd.llm.operations.plan_generate import SkeletonStep
 from ssd.plans.binding import ROLE_FIELDS, bind
 from ssd.plans.models import (
     DeclaredOutput,
@@ -17,6 +18,7 @@ from ssd.plans.models import (
     PlanStep,
     Skipped,
     StepParams,
+    StepProposal,
     StepType,
     TemplateContract,
 )
@@ -40,7 +42,9 @@ class Pipeline(msgspec.Struct, frozen=True):
     outputs: OutputsContract
 
 
-class _Stage(msgspec.Struct, frozen=True):
+class Stage(msgspec.Struct, frozen=True):
+    """A step that can be made, not rendered yet."""
+
     step_id: str
     type: StepType
     purpose: str
@@ -64,19 +68,29 @@ class PipelineBuilder:
 
         Raises TEMPLATE_RENDER_FAILED.
         """
+        return self.rendered(*self.stages(main, params, overrides))
+
+    def stages(
+        self, main: Template, params: dict[str, Any], overrides: dict[str, Any], *, most: int = MOST_ROBUSTNESS
+    ) -> tuple[list[Stage], list[Skipped]]:
+        """The steps that can be made, with at most `most` checks of robustness, and what was left out."""
         skipped = self._unplaced(main)
         stages = self._overview(main, overrides, skipped)
         before = [stage.step_id for stage in stages]
         purpose = f"Main analysis: {main.title.en}"
-        stages.append(_Stage("main", _MAIN_TYPES.get(main.design, "main_regression"), purpose, main, params, before))
-        stages += self._robustness(main, params, overrides, skipped)
+        stages.append(Stage("main", _MAIN_TYPES.get(main.design, "main_regression"), purpose, main, params, before))
+        stages += self._robustness(main, params, overrides, skipped, most)
+        return stages, skipped
+
+    def rendered(self, stages: list[Stage], skipped: list[Skipped]) -> Pipeline:
+        """Raises TEMPLATE_RENDER_FAILED."""
         steps, do_files = [], {}
         for position, stage in enumerate(stages, 1):
             do_files[stage.step_id] = self._render(stage)
             steps.append(self._step(stage, position))
         return Pipeline(steps, do_files, skipped, _plan_outputs(steps))
 
-    def _overview(self, main: Template, overrides: dict[str, Any], skipped: list[Skipped]) -> list[_Stage]:
+    def _overview(self, main: Template, overrides: dict[str, Any], skipped: list[Skipped]) -> list[Stage]:
         """The same rows as the main analysis, described before it."""
         if main.id == OVERVIEW:
             return []
@@ -93,16 +107,16 @@ class PipelineBuilder:
         if problems:
             skipped.append(Skipped(OVERVIEW, "; ".join(problem.message for problem in problems)))
             return []
-        return [_Stage("overview", "descriptive_stats", "Overview of the data", template, params, [])]
+        return [Stage("overview", "descriptive_stats", "Overview of the data", template, params, [])]
 
     def _robustness(
-        self, main: Template, main_params: dict[str, Any], overrides: dict[str, Any], skipped: list[Skipped]
-    ) -> list[_Stage]:
-        stages: list[_Stage] = []
+        self, main: Template, main_params: dict[str, Any], overrides: dict[str, Any], skipped: list[Skipped], most: int
+    ) -> list[Stage]:
+        stages: list[Stage] = []
         for entry in main.robustness:
             reason = self._refusal(main, main_params, entry)
-            if reason is None and len(stages) == MOST_ROBUSTNESS:
-                reason = f"a plan makes at most {MOST_ROBUSTNESS} robustness checks"
+            if reason is None and len(stages) == most:
+                reason = f"a plan makes at most {most} robustness checks"
             if reason is None:
                 template = self._library.get(entry.template_id)
                 own = {parameter.name for parameter in template.parameters}
@@ -113,7 +127,7 @@ class PipelineBuilder:
                 skipped.append(Skipped(f"robustness: {entry.purpose or entry.template_id}", reason))
                 continue
             step_id = f"robustness_{len(stages) + 1}"
-            stages.append(_Stage(step_id, "robustness_check", entry.purpose, template, binding.params, ["main"]))
+            stages.append(Stage(step_id, "robustness_check", entry.purpose, template, binding.params, ["main"]))
         return stages
 
     def _refusal(self, main: Template, main_params: dict[str, Any], entry: Robustness) -> str | None:
@@ -138,12 +152,12 @@ class PipelineBuilder:
         unused = bind(self._library, main, self._draft, self._profile).unused
         return [Skipped(field, f"{main.id} has no parameter for it") for field in unused]
 
-    def _render(self, stage: _Stage) -> str:
+    def _render(self, stage: Stage) -> str:
         context = RenderContext(dataset_name=self._dataset.original_name, dataset_sha256=self._dataset.sha256)
         rendered = self._library.render(stage.template.id, stage.params, profile=self._profile, context=context)
         return rendered.text
 
-    def _step(self, stage: _Stage, position: int) -> PlanStep:
+    def _step(self, stage: Stage, position: int) -> PlanStep:
         template = stage.template
         values = self._library.normalize(template, stage.params, self._profile)
         return PlanStep(
@@ -164,6 +178,28 @@ class PipelineBuilder:
                 analysis_spec=draft_roles(self._draft),
             ),
         )
+
+
+def skeleton(stages: list[Stage]) -> list[SkeletonStep]:
+    """The steps as the model may choose among them: what describes the data and what answers the question stays."""
+    return [
+        SkeletonStep(s.step_id, s.type, s.purpose, s.template.id, required=s.type != "robustness_check") for s in stages
+    ]
+
+
+def chosen(stages: list[Stage], skipped: list[Skipped], proposal: StepProposal) -> tuple[list[Stage], list[Skipped]]:
+    """The stages the model chose; without a proposal of its own the first checks, as the rules would have it."""
+    if proposal.steps:
+        kept = [stage for stage in stages if stage.step_id in proposal.steps]
+        reason = "the planner left it out: it adds little to this question"
+    else:
+        robust = [stage for stage in stages if stage.type == "robustness_check"][MOST_ROBUSTNESS:]
+        kept = [stage for stage in stages if stage not in robust]
+        reason = f"a plan makes at most {MOST_ROBUSTNESS} robustness checks"
+    left = [
+        Skipped(f"robustness: {stage.purpose or stage.template.id}", reason) for stage in stages if stage not in kept
+    ]
+    return kept, [*skipped, *left]
 
 
 def draft_roles(draft: Draft) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +16,8 @@ from anyio import to_thread
 from ssd.db.clock import now_iso
 from ssd.db.database import Database
 from ssd.drafts import store as drafts_store
-from ssd.drafts.models import StoredDraft
+from ssd.drafts.advice import advice_basis, valid_advice
+from ssd.drafts.models import StoredDraft, TemplateAdvice
 from ssd.drafts.service import Drafts, requirement_fingerprint
 from ssd.errors import SsdError
 from ssd.inputs.models import InputSet
@@ -24,14 +26,19 @@ from ssd.jobs import artifact_index
 from ssd.jobs.models import EDITABLE, Job
 from ssd.jobs.service import Jobs
 from ssd.plans import store
+from ssd.plans.advice import ModelAdviser
 from ssd.plans.confirmation import is_blank
 from ssd.plans.do_files import joined
 from ssd.plans.files import DO_FOLDER, PlanFile, mend_files, plan_files, write_files
-from ssd.plans.freeze import Freezer, Frozen, draft_fingerprint
-from ssd.plans.models import FreezeRequest, Plan
+from ssd.plans.freeze import STEPS_EVIDENCE, Decided, Freezer, Frozen, Prepared, draft_fingerprint
+from ssd.plans.models import FreezeRequest, Plan, StepProposal
+from ssd.plans.pipeline import MOST_ROBUSTNESS
+from ssd.plans.selection import EVIDENCE
 from ssd.plans.store import StoredPlan
 from ssd.templates.library import Library
 
+_OFFERED_ROBUSTNESS = 3 * MOST_ROBUSTNESS
+"""Checks the model may choose among."""
 _ATTEMPTS = 3
 """How often a plan is made again when draft or inputs change while it is made."""
 
@@ -52,11 +59,14 @@ class Plans:
         drafts: Drafts,
         *,
         timeout_seconds: float,
+        adviser: ModelAdviser | None = None,
     ) -> None:
+        """Without a model (`adviser`) the rules choose template and steps."""
         self._database = database
         self._jobs = jobs
         self._inputs = inputs
         self._drafts = drafts
+        self._adviser = adviser
         self._freezer = Freezer(library, timeout_seconds=timeout_seconds)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -161,7 +171,7 @@ class Plans:
         draft = await self._drafts.stored(job.job_id)
         if inputs is not None and draft is not None:
             try:
-                frozen = await self._made(job, draft, inputs, request)
+                frozen = await self._made(job, draft, inputs, request, stored, may_ask=False)
             except SsdError as error:
                 raise _conflict(job) from error
             if frozen.plan.plan_id == stored.plan.plan_id:
@@ -173,8 +183,8 @@ class Plans:
         draft = await self._drafts.stored(job.job_id)
         if draft is None:
             raise _Overtaken
-        frozen = await self._made(job, draft, inputs, request)
         earlier = await self._stored(job.job_id)
+        frozen = await self._made(job, draft, inputs, request, earlier)
         if earlier is not None and _is_same(earlier.plan, frozen.plan):
             return earlier.plan
         revision = earlier.plan.revision + 1 if earlier else 1
@@ -192,8 +202,58 @@ class Plans:
         self._jobs.announce(job.job_id)
         return plan
 
-    async def _made(self, job: Job, draft: StoredDraft, inputs: InputSet, request: FreezeRequest) -> Frozen:
-        return await to_thread.run_sync(self._freezer.freeze, job.job_id, job.requirement, draft, inputs, request)
+    async def _made(
+        self,
+        job: Job,
+        draft: StoredDraft,
+        inputs: InputSet,
+        request: FreezeRequest,
+        earlier: StoredPlan | None,
+        *,
+        may_ask: bool = True,
+    ) -> Frozen:
+        """The plan, with the model's part in it where one is configured.
+
+        Advice that an earlier plan recorded for the same draft is used again, so that the same confirmation gives
+        the same plan. With `may_ask` false, raises PLAN_ALREADY_FROZEN_CONFLICT where there is none.
+        """
+        if self._adviser is None:
+            return await to_thread.run_sync(self._freezer.freeze, job.job_id, job.requirement, draft, inputs, request)
+        decided = await to_thread.run_sync(self._freezer.decide, job.job_id, job.requirement, draft, inputs, request)
+        decided = await self._advised(job, decided, earlier, self._adviser, may_ask=may_ask)
+        prepare = functools.partial(self._freezer.prepare, most_robustness=_OFFERED_ROBUSTNESS)
+        prepared = await to_thread.run_sync(prepare, decided)
+        proposal = await self._steps(job, prepared, earlier, self._adviser, may_ask=may_ask)
+        return await to_thread.run_sync(self._freezer.finish, prepared, proposal)
+
+    @staticmethod
+    async def _advised(
+        job: Job, decided: Decided, earlier: StoredPlan | None, adviser: ModelAdviser, *, may_ask: bool
+    ) -> Decided:
+        """With advice on the template, unless a person chose it or the draft carries it already."""
+        draft = decided.draft
+        if decided.wanted is not None or valid_advice(draft, job.requirement) is not None:
+            return decided
+        recorded = _recorded_advice(earlier)
+        if recorded is not None and recorded.basis == advice_basis(draft, job.requirement):
+            advice = recorded
+        elif may_ask:
+            advice = await adviser.advise(job, draft, decided.inputs)
+        else:
+            raise _conflict(job)
+        return msgspec.structs.replace(decided, draft=msgspec.structs.replace(draft, template_advice=advice))
+
+    @staticmethod
+    async def _steps(
+        job: Job, prepared: Prepared, earlier: StoredPlan | None, adviser: ModelAdviser, *, may_ask: bool
+    ) -> StepProposal:
+        recorded = _recorded_steps(earlier)
+        if recorded is not None and recorded.basis == prepared.basis:
+            return recorded
+        if not may_ask:
+            raise _conflict(job)
+        draft = prepared.decided.draft
+        return await adviser.propose_steps(job, draft, prepared.skeleton, prepared.most_steps, prepared.basis)
 
     async def _stored(self, job_id: str) -> StoredPlan | None:
         row = await self._database.one(store.LATEST, (job_id,))
@@ -207,6 +267,17 @@ class Plans:
             lock = self._turns[job_id] = asyncio.Lock()
         async with lock:
             yield
+
+
+def _recorded_advice(earlier: StoredPlan | None) -> TemplateAdvice | None:
+    """The advice an earlier plan was made with."""
+    recorded = earlier.evidence.get(EVIDENCE[2], {}).get("advice") if earlier else None
+    return None if recorded is None else msgspec.convert(recorded, TemplateAdvice)
+
+
+def _recorded_steps(earlier: StoredPlan | None) -> StepProposal | None:
+    recorded = earlier.evidence.get(STEPS_EVIDENCE) if earlier else None
+    return None if recorded is None else msgspec.convert(recorded, StepProposal)
 
 
 def _store(connection: sqlite3.Connection, stored: StoredPlan, files: list[PlanFile]) -> None:

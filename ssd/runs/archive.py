@@ -27,6 +27,10 @@ _MEDIA: Final = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
     ".dta": "application/x-stata-dta",
+    ".tex": "application/x-tex; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
 _BLOCK: Final = 1_048_576
 
@@ -42,6 +46,31 @@ def sha256_of(path: Path) -> str:
         while block := handle.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def describe(
+    path: Path,
+    job_root: Path,
+    *,
+    kind: str,
+    title: str,
+    run_id: str,
+    step_id: str | None = None,
+    meta: dict[str, str] | None = None,
+) -> ArtifactRecord:
+    """The index entry of a file that has its final name."""
+    return ArtifactRecord(
+        kind=kind,
+        rel_path=path.relative_to(job_root).as_posix(),
+        created_at=now_iso(),
+        size_bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+        media_type=media_type(path.name),
+        run_id=run_id,
+        step_id=step_id,
+        title=title,
+        meta=dict(meta or {}),
+    )
 
 
 def prepare_work(step_folder: Path, data: Path, do_text: str) -> Path:
@@ -72,19 +101,11 @@ class StepArchive:
                 raise OSError(f"{source.name} is a link")
             publish(source, target)
         self.records.append(
-            ArtifactRecord(
-                kind=kind,
-                rel_path=target.relative_to(self._job_root).as_posix(),
-                created_at=now_iso(),
-                size_bytes=target.stat().st_size,
-                sha256=sha256_of(target),
-                media_type=media_type(name),
-                run_id=self._run_id,
-                step_id=self._step.step_id,
-                title=title,
-                meta=dict(meta or {}),
+            describe(
+                target, self._job_root, kind=kind, title=title, run_id=self._run_id, step_id=self._step.step_id,
+                meta=meta,
             )
-        )
+        )  # fmt: skip
 
     def keep_outputs(self, work: Path, declared: list[DeclaredOutput]) -> None:
         """Every declared output that was written."""

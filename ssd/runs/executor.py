@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 import structlog
 
@@ -13,7 +15,7 @@ from ssd.db.database import Database
 from ssd.errors import SsdError
 from ssd.inputs.service import Inputs
 from ssd.jobs import artifact_index
-from ssd.jobs.models import JobError, Progress
+from ssd.jobs.models import ArtifactRecord, JobError, Progress
 from ssd.jobs.service import Jobs
 from ssd.plans.models import Plan, PlanStep
 from ssd.plans.service import Plans
@@ -29,17 +31,31 @@ from ssd.settings import Settings
 logger = structlog.get_logger(__name__)
 
 _BINDING_PREFIX: Final = "input:"
+_CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
+
+
+class Formatter(Protocol):
+    """Makes the formats a client asked for from the files of a run."""
+
+    async def format(
+        self, run: Run, plan: Plan, engine: Engine, job_root: Path, records: list[ArtifactRecord], language: str
+    ) -> list[ArtifactRecord]:
+        """The records of the files made."""
+        ...
 
 
 class Executor:
     """Runs the steps of a plan through a launcher. It never changes the state of the job: its caller does."""
 
-    def __init__(self, settings: Settings, database: Database, jobs: Jobs, inputs: Inputs, plans: Plans) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, jobs: Jobs, inputs: Inputs, plans: Plans, formatter: Formatter
+    ) -> None:
         self._settings = settings
         self._database = database
         self._jobs = jobs
         self._inputs = inputs
         self._plans = plans
+        self._formatter = formatter
 
     async def execute(self, run: Run, launcher: Launcher, engine: Engine) -> JobError | None:
         """Run every step; the first failure ends the run. Returns None on success."""
@@ -47,11 +63,26 @@ class Executor:
         if plan is None or plan.plan_id != run.plan_id:
             return job_error("PLAN_MISSING", "The plan of this run is no longer the current one.")
         do_files = await self._plans.do_files(run.job_id)
+        records: list[ArtifactRecord] = []
         for position, step in enumerate(plan.steps, 1):
             result = await self._step(run, plan, position, do_files[step.step_id], launcher, engine)
             if result.error is not None:
                 return result.error
+            records.extend(result.records)
+        await self._format(run, plan, engine, records)
         return None
+
+    async def _format(self, run: Run, plan: Plan, engine: Engine, records: list[ArtifactRecord]) -> None:
+        root = self._jobs.folder(run.job_id).root
+        language = "zh" if _CHINESE.search((await self._jobs.get(run.job_id)).requirement) else "en"
+        made = await self._formatter.format(run, plan, engine, root, records, language)
+
+        def unit(connection: sqlite3.Connection) -> None:
+            for record in made:
+                artifact_index.record(connection, run.job_id, record)
+
+        if made:
+            await self._database.write(unit)
 
     async def _step(
         self, run: Run, plan: Plan, position: int, do_text: str, launcher: Launcher, engine: Engine

@@ -98,7 +98,7 @@ def test_order_and_rename(run: Run) -> None:
 def test_compress_and_recast(run: Run) -> None:
     session, log = run(INPUT + "gen double h = .5\ncompress\nrecast int id\n")
     assert "variable id was float now byte" in log
-    assert "variable h was double now float" in log
+    assert "variable h was" not in log, "doubles with fractions stay double"
     assert "variable name was str5 now str1" in log
     assert session.data.variables["id"].type == "int"
     session, log = run("clear\nset obs 2\ngen int big = 1000\nrecast byte big\n")

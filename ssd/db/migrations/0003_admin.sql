@@ -26,3 +26,9 @@ CREATE INDEX jobs_by_age ON jobs (created_at, job_id) WHERE deleted_at IS NULL;
 CREATE INDEX jobs_by_status ON jobs (status, created_at, job_id) WHERE deleted_at IS NULL;
 CREATE INDEX jobs_by_tenant ON jobs (tenant_id, created_at, job_id) WHERE deleted_at IS NULL;
 CREATE INDEX jobs_by_tenant_status ON jobs (tenant_id, status, created_at, job_id) WHERE deleted_at IS NULL;
+
+-- And through the ledger of model calls.
+DROP INDEX llm_calls_by_time;
+CREATE INDEX llm_calls_by_time ON llm_calls (started_at, call_id);
+CREATE INDEX llm_calls_by_tenant ON llm_calls (tenant_id, started_at, call_id);
+CREATE INDEX llm_calls_by_status ON llm_calls (status, started_at, call_id);

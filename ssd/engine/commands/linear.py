@@ -191,7 +191,7 @@ def regress(session: Session, line: Line) -> None:
 
     def show() -> None:
         if not line.flag("noheader"):
-            _header(session, fit, vce, sample)
+            print_linear_header(session, fit, vce, sample)
         if not line.flag("notable"):
             if line.flag("beta"):
                 _beta_table(session, table, betas)
@@ -234,7 +234,7 @@ def _betas(X: FloatArray, y: FloatArray, b: FloatArray, w: FloatArray | None, co
     return np.append(betas, np.nan) if constant else betas
 
 
-def _header(session: Session, fit: LinearFit, vce: Vce, sample: Sample) -> None:
+def print_linear_header(session: Session, fit: LinearFit, vce: Vce, sample: Sample) -> None:
     log = session.log
     log.line()
     if vce.is_robust:

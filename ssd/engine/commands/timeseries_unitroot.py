@@ -215,7 +215,9 @@ def dfgls(session: Session, line: Line) -> None:
     log.line("-" * 60)
     for row in rows:
         values = (
-            unit_roots.ers_critical(trend, n) if line.flag("ers") else unit_roots.dfgls_critical(trend, n, row.lags)
+            unit_roots.ers_critical(trend, len(y))
+            if line.flag("ers")
+            else unit_roots.dfgls_critical(trend, len(y), n, row.lags)
         )
         log.line(f"{row.lags:>6}{row.statistic:>12.3f}  " + "".join(f"{v:>13.3f}" for v in values)[1:])
     log.line("-" * 60)

@@ -24,7 +24,7 @@ def real(text: str) -> float:
     return MISSING
 
 
-def string_of(value: float, style: str = "%12.0g") -> str:
+def string_of(value: float, style: str = "%9.0g") -> str:
     """The number under a display format, without padding unless the format was given."""
     text = format_value(value, style)
     return text.strip()

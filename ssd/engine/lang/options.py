@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OptionValue = str | bool | float | int | list[str] | list[float] | None
 
-_NAME: Final = re.compile(r"[^\W\d]\w*")
+_NAME: Final = re.compile(r"\d*[^\W\d]\w*")
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,9 @@ def mackinnon_p(tau: float, case: Case) -> float:
     return float(norm.cdf(sum(c * tau**power for power, c in enumerate(coefficients))))
 
 
-def dfgls_critical(trend: bool, n: float, lags: int) -> tuple[float, float, float]:
-    """1% from the tables of the limiting test, 5% and 10% from the response surfaces."""
-    one = _interpolated(_ERS[0], n, (50.0, 100.0, 200.0)) if trend else tau_critical("none", n)[0]
+def dfgls_critical(trend: bool, total: float, n: float, lags: int) -> tuple[float, float, float]:
+    """1% from the tables at the `total` size of the series, 5% and 10% from the response surfaces at `n`."""
+    one = ers_critical(trend, total)[0]
     five, ten = (
         t0 + t1 / n + t2 / n**2 + f1 * (lags / n) + f2 * (lags / n) ** 2 + f3 * (lags / n) ** 3
         for t0, t1, t2, f1, f2, f3 in _CHEUNG_LAI[trend]
@@ -171,7 +171,8 @@ class DfGlsRow:
 def df_gls(y: FloatArray, max_lag: int, trend: bool) -> tuple[list[DfGlsRow], int]:
     """DF-GLS for max_lag … 1 lags (0 when max_lag is 0) on one common sample, and its size.
 
-    The modified AIC is that of Ng and Perron (2001), with variances divided by the sample size.
+    The modified AIC is that of Ng and Perron (2001), with variances divided by the sample size and the
+    squared levels summed from one period before the sample, as Stata prints it.
     """
     from ssd.engine.stats.distributions import student_two_sided
 
@@ -179,6 +180,8 @@ def df_gls(y: FloatArray, max_lag: int, trend: bool) -> tuple[list[DfGlsRow], in
     change = np.diff(detrended)
     level = detrended[:-1]
     n = len(change) - max_lag
+    first = max(max_lag - 1, 0)
+    squares = float(level[first:] @ level[first:])
     rows = []
     for lags in range(max_lag, 0, -1) if max_lag else [0]:
         X = np.column_stack([level[max_lag:], *(change[max_lag - j : len(change) - j] for j in range(1, lags + 1))])
@@ -186,7 +189,7 @@ def df_gls(y: FloatArray, max_lag: int, trend: bool) -> tuple[list[DfGlsRow], in
         s2 = fit.rss / (n - fit.rank)
         t = fit.coefficients / np.sqrt(s2 * np.diag(fit.inverse))
         variance = fit.rss / n
-        tau = float(fit.coefficients[0]) ** 2 * float(level[max_lag:] @ level[max_lag:]) / variance
+        tau = float(fit.coefficients[0]) ** 2 * squares / variance
         rows.append(
             DfGlsRow(
                 lags,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -31,3 +32,10 @@ def reason_of(error: SsdError) -> str:
     """Why the model did not answer, as a fallback records it: the code and the ledger's reason."""
     detail = error.members.get("block_reason") or error.members.get("failure_reason")
     return f"{error.code}: {detail}" if detail else error.code
+
+
+def identified(request: LlmRequest[T], *occasion: str) -> LlmRequest[T]:
+    """The request under an id of its operation, its content and the occasion: asked again, it is the same request."""
+    content = [request.operation, request.schema_version, request.instructions, request.fields, occasion]
+    digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+    return msgspec.structs.replace(request, request_id=f"{request.operation}.{digest[:40]}")

@@ -72,17 +72,16 @@ class DraftAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 def request(
     *,
     scope: Scope,
-    request_id: str,
     job_id: str,
     requirement: str,
     data: DataFacts,
     columns: Columns,
     designs: tuple[str, ...],
 ) -> LlmRequest[DraftAnswer]:
-    """The question; `columns` are all columns of the data, also those `data` does not show."""
+    """The question, to be `identified`; `columns` are all columns of the data, also those `data` does not show."""
     return LlmRequest(
         operation=OPERATION,
-        request_id=request_id,
+        request_id="",
         scope=scope,
         schema=DraftAnswer,
         schema_version=SCHEMA_VERSION,

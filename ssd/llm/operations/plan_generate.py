@@ -48,16 +48,16 @@ class PlanAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def request(
     *,
     scope: Scope,
-    request_id: str,
     job_id: str,
     requirement: str,
     understood: dict[str, Any],
     skeleton: list[SkeletonStep],
     max_steps: int,
 ) -> LlmRequest[PlanAnswer]:
+    """The question, to be `identified`."""
     return LlmRequest(
         operation=OPERATION,
-        request_id=request_id,
+        request_id="",
         scope=scope,
         schema=PlanAnswer,
         schema_version=SCHEMA_VERSION,

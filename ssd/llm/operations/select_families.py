@@ -40,16 +40,16 @@ class FamiliesAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def request(
     *,
     scope: Scope,
-    request_id: str,
     job_id: str,
     requirement: str,
     understood: dict[str, Any],
     families: list[FamilyFacts],
 ) -> LlmRequest[FamiliesAnswer]:
+    """The question, to be `identified`."""
     known = [family.id for family in families]
     return LlmRequest(
         operation=OPERATION,
-        request_id=request_id,
+        request_id="",
         scope=scope,
         schema=FamiliesAnswer,
         schema_version=SCHEMA_VERSION,

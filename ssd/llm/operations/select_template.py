@@ -61,17 +61,16 @@ def within_budget(candidates: list[CandidateFacts], tokens: int = TOKEN_BUDGET) 
 def request(
     *,
     scope: Scope,
-    request_id: str,
     job_id: str,
     requirement: str,
     understood: dict[str, Any],
     candidates: list[CandidateFacts],
 ) -> LlmRequest[TemplateAnswer]:
-    """`candidates` as `within_budget` leaves them: the answer must be among those shown."""
+    """The question, to be `identified`; `candidates` as `within_budget` leaves them: the answer must be among those shown."""
     known = [item.id for item in candidates]
     return LlmRequest(
         operation=OPERATION,
-        request_id=request_id,
+        request_id="",
         scope=scope,
         schema=TemplateAnswer,
         schema_version=SCHEMA_VERSION,

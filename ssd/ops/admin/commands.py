@@ -9,6 +9,8 @@ import msgspec
 from ssd.access.models import CodeStatus, TaskCode
 from ssd.access.service import TaskCodes
 from ssd.db.clock import now_iso
+from ssd.llm.dashboards import Dashboard
+from ssd.ops.llm_control import ControlChange, LlmControl
 
 
 class IssueCodes(msgspec.Struct, frozen=True, tag="codes.issue", tag_field="command", forbid_unknown_fields=True):
@@ -27,14 +29,31 @@ class RevokeCode(msgspec.Struct, frozen=True, tag="codes.revoke", tag_field="com
     code_id: str
 
 
-Command = IssueCodes | ListCodes | RevokeCode
+class ShowLlm(msgspec.Struct, frozen=True, tag="llm.status", tag_field="command", forbid_unknown_fields=True):
+    """The controls and what stands behind them, as one row."""
+
+
+class ChangeLlm(msgspec.Struct, frozen=True, tag="llm.change", tag_field="command", forbid_unknown_fields=True):
+    """Change controls; answers as `ShowLlm` does."""
+
+    change: ControlChange
+
+
+class ReadDashboards(
+    msgspec.Struct, frozen=True, tag="llm.dashboards", tag_field="command", forbid_unknown_fields=True
+):
+    """Every dashboard: its name, title, number of rows, note, and text as CSV."""
+
+
+Command = IssueCodes | ListCodes | RevokeCode | ShowLlm | ChangeLlm | ReadDashboards
 
 
 class Admin:
     """Runs operator commands."""
 
-    def __init__(self, task_codes: TaskCodes) -> None:
+    def __init__(self, task_codes: TaskCodes, llm_control: LlmControl) -> None:
         self._task_codes = task_codes
+        self._llm_control = llm_control
 
     async def run(self, command: Command, *, actor: str) -> list[dict[str, Any]]:
         """The rows a command answers with, as JSON values. Raises SsdError."""
@@ -54,7 +73,24 @@ class Admin:
                 return [_row(code) for code in found]
             case RevokeCode():
                 return [_row(await self._task_codes.revoke(command.code_id, actor=actor))]
+            case ShowLlm():
+                return [msgspec.to_builtins(await self._llm_control.status())]
+            case ChangeLlm():
+                return [msgspec.to_builtins(await self._llm_control.change(command.change, actor=actor))]
+            case ReadDashboards():
+                return [_dashboard_row(dashboard) for dashboard in await self._llm_control.all_dashboards()]
 
 
 def _row(code: TaskCode) -> dict[str, Any]:
     return {**msgspec.to_builtins(code), "status": code.status_at(now_iso()).value}
+
+
+def _dashboard_row(dashboard: Dashboard) -> dict[str, Any]:
+    return {
+        "name": dashboard.name,
+        "title": dashboard.title,
+        "generated_at": dashboard.generated_at,
+        "rows": len(dashboard.rows),
+        "note": dashboard.note,
+        "csv": dashboard.csv(),
+    }

@@ -11,6 +11,7 @@ from ssd.ops.admin.account_routes import AccountController
 from ssd.ops.admin.code_routes import CodeController
 from ssd.ops.admin.guard import provide_administrator, require_administrator
 from ssd.ops.admin.job_routes import AdminJobController
+from ssd.ops.admin.llm_routes import LlmController
 from ssd.ops.admin.system_routes import SystemController
 
 PREFIX: Final = "/api/admin"
@@ -21,5 +22,5 @@ def admin_router() -> Router:
         path=PREFIX,
         guards=[require_administrator],
         dependencies={"administrator": Provide(provide_administrator, sync_to_thread=False)},
-        route_handlers=[AccountController, CodeController, AdminJobController, SystemController],
+        route_handlers=[AccountController, CodeController, AdminJobController, SystemController, LlmController],
     )
