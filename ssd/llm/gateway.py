@@ -291,7 +291,9 @@ class Gateway:
             if call.downstream is not None:
                 call.downstream(connection, outcome)
 
-        await self._database.write(unit)
+        _, synced = await asyncio.gather(
+            self._database.write(unit), self._write_files(evidence.sync, self._folder(call)), return_exceptions=False
+        )
         _log_done(call, closing)
         return outcome
 

@@ -13,7 +13,8 @@ Cell = str | float | None
 
 STARS: Final = ((0.01, "***"), (0.05, "**"), (0.1, "*"))
 """Significance marks of economics journals."""
-_PLAIN_DIGITS: Final = 6
+_PLAIN_DIGITS: Final = 4
+_GLANCE: Final = ["model", "key", "value"]
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -69,6 +70,8 @@ def read_sections(request: ReportRequest) -> list[Section]:
             for item in section.sources
             if item.kind == "table" and item.path.endswith(".csv")
         ]
+        # A reader looks for the coefficients first and for the fine print last.
+        tables.sort(key=lambda table: 0 if is_regression(table) else 2 if table.columns == _GLANCE else 1)
         figures = [Figure(item.title, Path(item.path)) for item in section.sources if item.path.endswith(".svg")]
         sections.append(Section(section.title, tables, figures))
     return sections
@@ -92,9 +95,14 @@ def _is_number(text: str) -> bool:
         return False
 
 
+def is_regression(table: Table) -> bool:
+    """A coefficient file of the library's `tidy` form."""
+    return {"model", "term", "estimate", "std_error", "p_value"} <= set(table.columns)
+
+
 def for_reading(table: Table) -> Table:
     """The table as a paper shows it: coefficient files become one column per model, other numbers are rounded."""
-    if {"model", "term", "estimate", "std_error", "p_value"} <= set(table.columns):
+    if is_regression(table):
         return _regression_table(table)
     rows: list[list[Cell]] = [[_short(cell) for cell in row] for row in table.rows]
     return Table(table.name, table.title, table.columns, rows)

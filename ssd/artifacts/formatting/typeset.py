@@ -42,9 +42,12 @@ def _table(table: Table, language: str) -> str:
     head = ", ".join(f"[{quoted(name)}]" for name in table.columns)
     body = ",\n".join(", ".join(f"[{quoted(str(cell or ''))}]" for cell in row) for row in table.rows)
     note = f"\n#text(size: 8pt)[{quoted(NOTE_OF_STARS[language])}]\n" if table.columns[0] == "" else ""
+    # A wide table gets smaller letters, so that it stays on the page and its columns stay apart.
+    size = min(10.0, max(5.0, 115.0 / len(table.columns)))
     return (
-        f"*{quoted(table.title)}*\n\n#table(columns: {len(table.columns)}, align: {align}, table.hline(),\n"
-        f"table.header({head}), table.hline(stroke: 0.5pt),\n{body}{',' if body else ''}\ntable.hline())\n{note}"
+        f"*{quoted(table.title)}*\n\n#[#set text(size: {size:.1f}pt); #table(columns: {len(table.columns)}, "
+        f"inset: (x: {size * 0.5:.1f}pt, y: 3pt), align: {align}, table.hline(),\n"
+        f"table.header({head}), table.hline(stroke: 0.5pt),\n{body}{',' if body else ''}\ntable.hline())]\n{note}"
     )
 
 

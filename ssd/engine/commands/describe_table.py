@@ -63,7 +63,7 @@ TABLE_GRAMMAR = (
     "*",
     by="recall",
     stored="none",
-    refused="command(), style(), by(), replace, super columns, nformat() with selectors",
+    refused="command(), style(), by(), replace, super columns",
 )
 def table(session: Session, line: Line) -> None:
     """Table of statistics: contents() of version 16, otherwise the table of version 17."""
@@ -268,7 +268,12 @@ def _dimension(
 def _statistics_17(session: Session, line: Line) -> list[_Cell]:
     given = line.options.get("statistic")
     texts = [given] if isinstance(given, str) else [str(g) for g in given] if isinstance(given, list) else []
-    fmt = line.text_option("nformat") or ""
+    formats = (line.text_option("nformat") or "").split()
+    selected = {canonical_statistic(word) or word for word in formats[1:]}
+
+    def numeric_format(name: str, default: str) -> str:
+        return formats[0] if formats and (not selected or name in selected) else default
+
     cells: list[_Cell] = []
     for text in texts:
         words = text.split()
@@ -276,7 +281,7 @@ def _statistics_17(session: Session, line: Line) -> list[_Cell]:
         if name in ("frequency", "freq"):
             cells.append(_Cell("frequency", "", "Frequency", "count"))
         elif name == "percent" and len(words) == 1:
-            cells.append(_Cell("percent", "", "Percent", fmt or "%9.2f"))
+            cells.append(_Cell("percent", "", "Percent", numeric_format("percent", "%9.2f")))
         else:
             canonical = {"total": "sum", "count": "n"}.get(name) or canonical_statistic(name)
             if canonical is None or len(words) < 2:
@@ -284,7 +289,8 @@ def _statistics_17(session: Session, line: Line) -> list[_Cell]:
             for variable in session.expand_varlist(" ".join(words[1:])):
                 title = STATISTIC_TITLES.get(canonical, f"{canonical[1:]}th percentile")
                 shown = f"{title}  {heading(session, variable)}" if len(texts) > 1 or len(words) > 2 else title
-                cells.append(_Cell(canonical, variable, shown, "count" if canonical == "n" else fmt or "%9.0g"))
+                shape = "count" if canonical == "n" else numeric_format(canonical, "%9.0g")
+                cells.append(_Cell(canonical, variable, shown, shape))
     return cells or [_Cell("frequency", "", "Frequency", "count")]
 
 

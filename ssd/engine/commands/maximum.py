@@ -114,6 +114,8 @@ class MlResult:
     base_equations: frozenset[str] = frozenset()
     footer: Callable[[CoefficientTable], None] | None = None
     no_footer: bool = False
+    no_likelihood: bool = False
+    """Leave out the log likelihood (two-step estimators)."""
     constraint_lines: list[str] = field(default_factory=list)
     """Linear constraints as listed between header and table."""
 
@@ -201,7 +203,7 @@ def print_ml_header(session: Session, result: MlResult) -> None:
     if result.pseudo and result.ll_0 is not None:
         entries.append(Entry("Pseudo R2", f"{1.0 - result.ll / result.ll_0:.4f}" if result.ll_0 else "."))
     left += [""] * (len(entries) - 1 - len(left))
-    left.append(ll_line)
+    left.append("" if result.no_likelihood else ll_line)
     print_header(log, left, entries)
     log.line()
     for text in result.constraint_lines:

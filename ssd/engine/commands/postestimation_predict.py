@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FLAGS = (
     "XB", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
     "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance", "Pearson", "D", "DR",
-    "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe",
+    "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected",
 )  # fmt: skip
 
 

@@ -141,6 +141,8 @@ def innovations_with_gaps(model: Arma, u: FloatArray, known: BoolArray) -> Innov
     if not model.stationary:
         return None
     n = len(u)
+    if known[: int(known.sum())].all() and model.order:
+        return _forecasts(model, u, int(known.sum()))
     gamma = autocovariances(model, n)
     Gamma = gamma[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]
     try:
@@ -161,6 +163,38 @@ def innovations_with_gaps(model: Arma, u: FloatArray, known: BoolArray) -> Innov
         v[t] = -float(w @ e[:before])
         F[t] = gamma[0] - float(w @ w)
     return Innovations(v, F)
+
+
+def _forecasts(model: Arma, u: FloatArray, known: int) -> Innovations | None:
+    """Innovations of the first `known` values and forecasts of the rest from the last of them."""
+    from scipy.linalg import solve_triangular
+    from scipy.signal import lfilter
+
+    start = innovations(model, u[:known])
+    factor = _banded_factor(model, len(u))
+    if start is None or factor is None:
+        return None
+    n, width = len(u), factor.shape[0] - 1
+    e = np.zeros(n)
+    e[:known] = start.v / factor[0, :known]
+    z = np.zeros(n)
+    for d in range(width + 1):
+        z[d:] += factor[d, : n - d] * e[: n - d]
+    polynomial = np.append(1.0, -model.ar)
+    history = np.where(np.arange(n) < known, u, 0.0)
+    early = np.arange(n) < model.order
+    z[known:] += np.where(early[known:], lfilter(polynomial, [1.0], z)[known:] - z[known:], 0.0)
+    past = lfilter(polynomial, [1.0], history)[known:] * (np.arange(known, n) < known + len(model.ar))
+    forecast = lfilter([1.0], polynomial, z[known:] - past)
+    ahead = n - known
+    block = np.zeros((ahead, ahead))
+    for d in range(min(width, ahead - 1) + 1):
+        block[np.arange(d, ahead), np.arange(ahead - d)] = factor[d, known : n - d]
+    A = np.eye(ahead)
+    for j, phi in enumerate(model.ar, start=1):
+        A -= phi * np.eye(ahead, k=-j)
+    weights = solve_triangular(A, block, lower=True, check_finite=False)
+    return Innovations(np.append(start.v, -forecast), np.append(start.F, (weights**2).sum(axis=1)))
 
 
 def likelihood_terms(found: Innovations, sigma: float, known: BoolArray) -> FloatArray:

@@ -66,7 +66,7 @@ def request(
     understood: dict[str, Any],
     candidates: list[CandidateFacts],
 ) -> LlmRequest[TemplateAnswer]:
-    """The question, to be `identified`; `candidates` as `within_budget` leaves them: the answer must be among those shown."""
+    """The question, to be `identified`; `candidates` as `within_budget` leaves them, since the answer must be shown."""
     known = [item.id for item in candidates]
     return LlmRequest(
         operation=OPERATION,
