@@ -32,6 +32,11 @@ from ssd.jobs.redeem import Redeeming
 from ssd.jobs.routes import JobsController, TaskCodesController
 from ssd.jobs.service import Jobs
 from ssd.llm.gateway import Gateway
+from ssd.llm_tasks.optimizer import Optimizer
+from ssd.llm_tasks.routes import LlmTaskController
+from ssd.llm_tasks.service import LlmTasks
+from ssd.llm_tasks.supervisor import TaskSupervisor
+from ssd.llm_tasks.work import TaskWork
 from ssd.ops import admin_socket
 from ssd.ops.admin.account_routes import LoginController
 from ssd.ops.admin.commands import Admin
@@ -39,6 +44,7 @@ from ssd.ops.admin.routes import admin_router
 from ssd.ops.checks import database_probe, disk_probe, fixed_probe, production_rules, rule_probe
 from ssd.ops.envelope import Envelope
 from ssd.ops.health import Check, Health
+from ssd.ops.llm_checks import llm_probe
 from ssd.ops.llm_control import LlmControl
 from ssd.ops.logs import AccessLog, configure
 from ssd.ops.metrics import Metrics
@@ -71,6 +77,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     PlanController,
     RunController,
     ArtifactController,
+    LlmTaskController,
     TemplateController,
     LoginController,
     admin_router(),
@@ -105,6 +112,8 @@ class Services:
         self.supervisor: Supervisor
         self.runs: Runs
         self.artifacts: Artifacts
+        self.task_supervisor: TaskSupervisor | None
+        self.llm_tasks: LlmTasks
         self.library: Library
 
     @asynccontextmanager
@@ -131,6 +140,8 @@ class Services:
             gc.freeze()
             stack.callback(gc.unfreeze)
             await stack.enter_async_context(self.supervisor.serving())
+            if self.task_supervisor is not None:
+                await stack.enter_async_context(self.task_supervisor.serving())
             yield
 
     def _make_parts(self) -> None:
@@ -162,6 +173,12 @@ class Services:
         self.supervisor = Supervisor(settings, database, self.jobs, executor)
         self.runs = Runs(database, self.jobs, self.plans, self.supervisor)
         self.artifacts = Artifacts(database, self.jobs)
+        self.task_supervisor = None
+        if gateway is not None:
+            optimizer = Optimizer(settings)
+            work = TaskWork(gateway, database, self.jobs, self.inputs, self.library, self.plans, optimizer)
+            self.task_supervisor = TaskSupervisor(database, work.do)
+        self.llm_tasks = LlmTasks(database, self.jobs, self.inputs, self.task_supervisor)
         self.task_codes = TaskCodes(database)
         self.redeem_limit = RateLimit(settings.redeem_rate_per_minute)
         self.redeeming = Redeeming(database, token_ttl_days=settings.token_ttl_days)
@@ -180,6 +197,7 @@ class Services:
         self.health.register("disk", disk_probe(self.settings.data_dir, self.settings.min_free_disk_mb))
         self.health.register("supervisor", supervisor_probe(self.supervisor))
         self.health.register("stata", engine_probe(self.supervisor))
+        self.health.register("llm", llm_probe(self.database, self.settings))
         self.health.register("template_library", rule_probe(self._library_check))
         for name, check in production_rules(self.settings).items():
             self.health.register(name, fixed_probe(check))
@@ -213,6 +231,7 @@ _PROVIDED: Final[dict[str, type[Any]]] = {
     "plans": Plans,
     "runs": Runs,
     "artifacts": Artifacts,
+    "llm_tasks": LlmTasks,
     "library": Library,
 }
 """Attributes of `Services` that handlers may ask for by name."""

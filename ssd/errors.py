@@ -206,6 +206,19 @@ CATALOGUE: Final[dict[str, ErrorKind]] = _kinds(
         "The configured model has no price",
         "Choose a model with a price, or add one in the file SS_LLM_PRICES_FILE names.",
     ),
+    ("LLM_TASK_NOT_FOUND", 404, "The job has no such task", "See the list of llm-tasks of the job."),
+    (
+        "LLM_TASK_RUN_MISSING",
+        409,
+        "There is no run the task could be about",
+        "Run the plan to its end, or name a run_id of this job.",
+    ),
+    (
+        "LLM_TASK_OPTIMUM_MISSING",
+        400,
+        "The budget could not be optimized",
+        "Correct what the message names: channels, limits or data.",
+    ),
     # --- start-up and operation ---
     ("SETTINGS_INVALID", 500, "A setting is not valid", "Correct the environment variable named."),
     (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
-import time
 from typing import Final
 
 from ssd.access import codes, store, tokens
@@ -12,6 +10,7 @@ from ssd.access.models import CodeStatus, IssuedCode, TaskCode
 from ssd.access.tenants import check_tenant_id
 from ssd.db.clock import iso_in, now_iso
 from ssd.db.database import Database
+from ssd.db.ids import time_ordered
 from ssd.errors import FieldError, SsdError
 
 MAX_COUNT: Final = 500
@@ -112,7 +111,7 @@ class TaskCodes:
 
 def _new_code_id() -> str:
     """Sorts by time of issue, so that lists page by it."""
-    return f"code_{int(time.time() * 1000):012x}{secrets.token_hex(6)}"
+    return f"code_{time_ordered(20)}"
 
 
 def _require_between(field: str, value: int, most: int) -> None:

@@ -19,6 +19,7 @@ from litestar.types import Scope
 from ssd.access.headers import values_of
 from ssd.access.models import IssuedToken, StoredToken
 from ssd.db.clock import iso_in, now_iso
+from ssd.db.ids import time_ordered
 from ssd.errors import SsdError
 
 _KEPT_PER_JOB: Final = 5
@@ -49,12 +50,16 @@ class PresentedToken(msgspec.Struct, frozen=True):
 
 
 def issue(connection: sqlite3.Connection, job_id: str, *, ttl_days: int) -> IssuedToken:
-    """A new token for a job; the oldest ones beyond the last five are dropped."""
+    """A new token for a job."""
     secret = secrets.token_urlsafe(32)
     expires_at = iso_in(days=ttl_days)
-    connection.execute(INSERT, (secrets.token_hex(8), job_id, _hash(secret), now_iso(), expires_at))
-    connection.execute(DROP_OLD, {"job_id": job_id, "kept": _KEPT_PER_JOB})
+    connection.execute(INSERT, (time_ordered(18), job_id, _hash(secret), now_iso(), expires_at))
     return IssuedToken(f"ssv1.{job_id}.{secret}", expires_at)
+
+
+def drop_oldest(connection: sqlite3.Connection, job_id: str) -> None:
+    """Keep the last five tokens of a job."""
+    connection.execute(DROP_OLD, {"job_id": job_id, "kept": _KEPT_PER_JOB})
 
 
 def revoke_all(connection: sqlite3.Connection, job_id: str) -> None:

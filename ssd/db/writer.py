@@ -56,8 +56,9 @@ class Writer:
             raise SsdError("SERVICE_SHUTTING_DOWN")
         request = _Request(unit, self._loop.create_future())
         self._queue.put(request)
-        # A caller that goes away must not undo work the writer has begun.
-        return await asyncio.shield(request.future)
+        # A caller that goes away cancels only its future; the unit runs and is committed all the same.
+        result: T = await request.future
+        return result
 
     async def close(self) -> None:
         """Finish what is queued, then close the connection."""
@@ -121,8 +122,6 @@ def _deliver(group: list[_Request]) -> None:
             continue
         if request.error is not None:
             request.future.set_exception(request.error)
-            # The shielding caller may be gone; then nobody is left to retrieve it.
-            request.future.exception()
         else:
             request.future.set_result(request.result)
 

@@ -25,6 +25,8 @@ ERASE: Final = (
     "DELETE FROM drafts WHERE job_id = ?",
     "DELETE FROM datasets WHERE job_id = ?",
     "DELETE FROM artifacts WHERE job_id = ?",
+    "DELETE FROM llm_task_records WHERE job_id = ?",
+    "DELETE FROM llm_tasks WHERE job_id = ?",
     "DELETE FROM llm_outcomes WHERE job_id = ?",
     "DELETE FROM llm_cache WHERE job_id = ?",
     "UPDATE llm_calls SET error_message = NULL WHERE job_id = ?",

@@ -62,7 +62,9 @@ class Redeeming:
                     assert code.job_id is not None
                     if words:
                         store.fill_requirement(connection, code.job_id, words)
-                    return _answer(code.job_id, self._issue(connection, code.job_id), is_idempotent=True)
+                    issued = self._issue(connection, code.job_id)
+                    tokens.drop_oldest(connection, code.job_id)
+                    return _answer(code.job_id, issued, is_idempotent=True)
                 case CodeStatus.UNUSED:
                     job_id = Jobs.create(connection, code.tenant_id, words)
                     connection.execute(access_store.BIND_CODE, (job_id, moment, code.code_id))

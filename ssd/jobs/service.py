@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 import sqlite3
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 
 from ssd.db.clock import now_iso
 from ssd.db.database import Database
+from ssd.db.ids import time_ordered
 from ssd.errors import SsdError
 from ssd.jobs import store
 from ssd.jobs.feed import Feed
@@ -22,8 +22,8 @@ ENDED: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCE
 
 
 def new_job_id() -> str:
-    """`job_` and 130 random bits."""
-    return "job_" + base64.b32hexencode(secrets.token_bytes(17)).decode("ascii")[:26].lower()
+    """`job_`, the time and 80 random bits."""
+    return "job_" + time_ordered()
 
 
 class Jobs:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
-from ssd.db.durable import sync_folder
-
 EvidenceFolder = Callable[[str | None, str], Path]
 """(job_id, call_id) → the folder of the call's evidence."""
 
 SCHEMA_VERSION: Final = 1
-_NAMES: Final = ("prompt.txt", "response.txt", "meta.json")
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,16 +60,9 @@ def write_all(folder: Path, prompt: str, response: str, meta: Meta) -> None:
     _place(folder / "meta.json", msgspec.json.format(msgspec.json.encode(meta), indent=2) + b"\n")
 
 
-def sync(folder: Path) -> None:
-    """Make the files survive a power failure; done while the ledger is written, which takes as long."""
-    for name in _NAMES:
-        with (folder / name).open("rb") as handle:
-            os.fsync(handle.fileno())
-    sync_folder(folder)
-
-
 def _place(target: Path, content: bytes) -> None:
-    """Whole or not at all."""
+    """Whole or not at all. Not synced, which would double what a call costs in time: the ledger is, and it
+    tells what happened if the power fails in the seconds before the system writes the files back."""
     temporary = target.with_name(f".{target.name}.tmp")
     temporary.write_bytes(content)
     temporary.replace(target)

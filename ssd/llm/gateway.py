@@ -291,9 +291,7 @@ class Gateway:
             if call.downstream is not None:
                 call.downstream(connection, outcome)
 
-        _, synced = await asyncio.gather(
-            self._database.write(unit), self._write_files(evidence.sync, self._folder(call)), return_exceptions=False
-        )
+        await self._database.write(unit)
         _log_done(call, closing)
         return outcome
 

@@ -197,3 +197,30 @@ async def next_due(database: Database) -> str | None:
     """When the earliest queued run may start; None when nothing is queued."""
     row = await database.one("SELECT min(not_before) AS due FROM runs WHERE status = 'queued'")
     return None if row is None or row["due"] is None else str(row["due"])
+
+
+_NEWEST: Final = f"SELECT {_COLUMNS} FROM runs WHERE job_id = ? ORDER BY attempt DESC LIMIT 1"  # noqa: S608 - constants
+_OF_JOB: Final = f"SELECT {_COLUMNS} FROM runs WHERE job_id = ? AND run_id = ?"  # noqa: S608 - built from constants
+_END: Final = "SELECT error FROM runs WHERE run_id = ?"
+_STEPS: Final = "SELECT step_id, status, error FROM step_runs WHERE run_id = ? ORDER BY position"
+
+
+async def newest(database: Database, job_id: str, run_id: str | None = None) -> Run | None:
+    """The run named, if it is one of the job's, or the newest one."""
+    row = await (database.one(_NEWEST, (job_id,)) if run_id is None else database.one(_OF_JOB, (job_id, run_id)))
+    return None if row is None else _run(row)
+
+
+async def error_of(database: Database, run_id: str) -> JobError | None:
+    """Why a run failed."""
+    row = await database.one(_END, (run_id,))
+    return None if row is None or row["error"] is None else msgspec.json.decode(row["error"], type=JobError)
+
+
+async def ends_of_steps(database: Database, run_id: str) -> list[tuple[str, str, JobError | None]]:
+    """(step_id, status, error) of the steps that were begun, in order."""
+    rows = await database.all(_STEPS, (run_id,))
+    return [
+        (r["step_id"], r["status"], None if r["error"] is None else msgspec.json.decode(r["error"], type=JobError))
+        for r in rows
+    ]

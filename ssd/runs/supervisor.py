@@ -16,6 +16,7 @@ import structlog
 
 from ssd.db.database import Database
 from ssd.db.durable import storage_error
+from ssd.db.ids import time_ordered
 from ssd.errors import SsdError
 from ssd.jobs.models import JobError, JobStatus
 from ssd.jobs.service import Jobs
@@ -266,4 +267,4 @@ class _Active:
 
 
 def new_run_id() -> str:
-    return f"run_{secrets.token_hex(12)}"
+    return f"run_{time_ordered(24)}"

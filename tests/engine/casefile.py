@@ -78,9 +78,10 @@ def _case(path: Path, command: str, raw: dict[str, Any]) -> Case:
         raise ValueError(f"{path.name}: {raw.get('id')}: no {sorted(missing)}")
     if not raw.keys() & {"value", "column", "text", "absent", "rc", "message"}:
         raise ValueError(f"{path.name}: {raw['id']}: expects nothing")
+    command = raw.get("command", command)
     return Case(
-        id=f"{path.stem}-{raw['id']}",
-        command=raw.get("command", command),
+        id="-".join(dict.fromkeys((path.stem, command, raw["id"]))),
+        command=command,
         source=raw["source"],
         do=raw["do"],
         value=raw.get("value", {}),

@@ -345,7 +345,9 @@ def _positions(name: str, matrix: Matrix) -> list[int]:
         return exact
     if ":" in name or name.startswith("/"):
         return []
-    return [i for i, column in enumerate(matrix.cols) if _plain(column).rpartition(":")[2] == wanted]
+    own = [i for i, column in enumerate(matrix.cols) if _plain(column).rpartition(":")[2] == wanted]
+    # gmm named the parameters of a linear combination xb_x before version 14.
+    return own or [i for i, column in enumerate(matrix.cols) if _plain(column).replace(":", "_") == wanted]
 
 
 def _plain(name: str) -> str:

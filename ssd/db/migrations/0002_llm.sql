@@ -33,6 +33,7 @@ CREATE UNIQUE INDEX llm_calls_live ON llm_calls (tenant_id, user_id, operation, 
     WHERE status IN ('pending', 'success');
 CREATE INDEX llm_calls_pending ON llm_calls (lease_until) WHERE status = 'pending';
 CREATE INDEX llm_calls_by_time ON llm_calls (started_at);
+CREATE INDEX llm_calls_of_user ON llm_calls (tenant_id, user_id, started_at, call_id);
 CREATE INDEX llm_calls_by_job ON llm_calls (job_id, started_at) WHERE job_id IS NOT NULL;
 
 -- What a call answered: the researcher's words may be in it, so it goes when its job goes; the ledger row stays.

@@ -229,28 +229,42 @@ def _modern(session: Session, line: Line) -> None:
         [session.expand_varlist(n)[0] for n in row_names],
         [session.expand_varlist(n)[0] for n in col_names],
     )
-    if len(row_names) > 1 or len(col_names) > 1:
-        raise unsupported("table with several variables on one dimension")
+    if len(col_names) > 1:
+        raise unsupported("table with several variables across is")
     cells = _statistics_17(session, line)
     chosen = select(session, line, [*row_names, *col_names], missing=line.flag("missing"))
     size = int(chosen.mask.sum())
     everyone = np.ones(size, dtype=np.bool_)
-    down = _dimension(session, line, row_names, chosen, everyone)
     across = _dimension(session, line, col_names, chosen, everyone)
-    body: list[tuple[str, list[str]]] = []
     total = float(chosen.frequencies().sum())
-    if col_names:
-        heads = [label for label, _ in across]
-        for label, inside in down:
-            for depth, cell in enumerate(cells):
-                title = label if len(cells) == 1 else f"  {cell.title}"
-                if len(cells) > 1 and depth == 0:
-                    body.append((label, [""] * len(across)))
-                body.append((title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across]))
-    else:
-        heads = [cell.title for cell in cells]
-        for label, inside in down:
+    heads = [label for label, _ in across] if col_names else [cell.title for cell in cells]
+    blank = [""] * len(heads)
+    body: list[tuple[str, list[str]]] = []
+
+    def add(label: str, inside: BoolArray) -> None:
+        if not col_names:
             body.append((label, [_modern_text(session, c, chosen, inside, total) for c in cells]))
+            return
+        if len(cells) > 1:
+            body.append((label, blank))
+        indent = " " * (len(label) - len(label.lstrip()) + 2)
+        for cell in cells:
+            title = label if len(cells) == 1 else f"{indent}{cell.title}"
+            body.append((title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across]))
+
+    def descend(names: list[str], inside: BoolArray, indent: str) -> None:
+        for label, part in _dimension(session, line, names[:1], chosen, everyone):
+            cell = inside & part
+            if not cell.any():
+                continue
+            if len(names) < 2:
+                add(indent + label, cell)
+                continue
+            body.append((indent + label, blank))
+            body.append((f"{indent}  {heading(session, names[1])}", blank))
+            descend(names[1:], cell, indent + "    ")
+
+    descend(row_names, everyone, "")
     _print_modern(session, row_names, col_names, heads, body)
     session.r = ResultSet(scalars={"N": float(size)})
 

@@ -42,12 +42,13 @@ def eststo(session: Session, line: Line) -> None:
 
 
 _OPTIONS = (
-    "B(string) SE SE(string) T T(string) P P(string) CI CI(string) STAR STAR(string) NOSTAR R2 R2(string) AR2 AR2(string) "
-    "PR2 PR2(string) AIC AIC(string) BIC BIC(string) SCAlars(string asis) STATs(string asis) SFMT(string) Keep(string) "
-    "DROP(string) ORder(string) INDicate(string asis) REName(string) COEFlabels(string asis) VARLabels(string asis) "
+    "B(string) SE SE(string) T T(string) P P(string) CI CI(string) STAR STAR(string) NOSTAR R2 R2(string) AR2 "
+    "AR2(string) PR2 PR2(string) AIC AIC(string) BIC BIC(string) SCAlars(string asis) STATs(string asis) SFMT(string) "
+    "Keep(string) DROP(string) ORder(string) INDicate(string asis) REName(string) COEFlabels(string asis) VARLabels(string asis) "
     "Label NOLabel TItle(string) MTItles MTItles(string asis) NOMTItles NONUMbers NODEPvars NOOBS OBSlast NONOTEs "
     "ADDNotes(string asis) NOCONstant NOGAPs GAPs COMpress NOCOMpress PLAIN WIDE ONEcell EFORM NOPArentheses BRackets "
-    "NOBASElevels NOOMITted FRAGment BOOKtabs ALIGNment(string) Width(string) PAGE REPLACE APPEND CSV TEX RTF HTML MD TEXT"
+    "NOBASElevels NOOMITted FRAGment BOOKtabs ALIGNment(string) Width(string) PAGE REPLACE APPEND CSV "
+    "TEX RTF HTML MD TEXT"
 )
 
 
@@ -55,7 +56,7 @@ _OPTIONS = (
     "esttab",
     f"[anything] [using/] [, {_OPTIONS}]",
     minimum=6,
-    refused="cells(), unstack, equations(), refcat(), mgroups(), wide, onecell, page, width(), html/rtf styling options",
+    refused="cells(), unstack, equations(), refcat(), mgroups(), wide, onecell, page, width(), styling options",
 )
 def esttab(session: Session, line: Line) -> None:
     """A table of stored models with coefficients, statistics and stars, shown or written to a file."""

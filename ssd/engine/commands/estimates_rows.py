@@ -197,7 +197,7 @@ def _part_label(session: Session, part: str) -> str:
     level = re.match(r"\d+", operator)
     if level is None or variable not in session.data.variables:
         return _variable_label(session, variable or part) if operator in {"", "c"} else part
-    text = session.data.value_labels_of(variable).get(int(level[0]))
+    text = session.data.labels_of(variable).get(int(level[0]))
     return text if text else f"{_variable_label(session, variable)}={level[0]}"
 
 

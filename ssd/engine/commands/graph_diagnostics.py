@@ -33,7 +33,8 @@ def _sample(session: Session, text: str) -> tuple[str, FloatArray, Options]:
     return names[0], x, Options(parts.options)
 
 
-def _show(session: Session, panel: Panel, options: Options, graph: Graph | None = None) -> None:
+def show_panel(session: Session, panel: Panel, options: Options, graph: Graph | None = None) -> None:
+    """Show one panel with the graph and axis options typed."""
     chosen = graph or Graph()
     chosen.panels = [panel]
     read_graph(options, chosen, session)
@@ -55,7 +56,7 @@ def qnorm(session: Session, line: Line) -> None:
     style = read_style(options, session)
     panel = Panel(layers=[Layer("scatter", theory, x, style=style), Layer("line", theory, theory)])
     panel.x.title, panel.y.title = Text("Inverse normal"), Text(heading(session, name))
-    _show(session, panel, options)
+    show_panel(session, panel, options)
 
 
 @command("pnorm", "*", refused=REFUSED + "; grid")
@@ -70,7 +71,7 @@ def pnorm(session: Session, line: Line) -> None:
     diagonal = np.array([0.0, 1.0])
     panel = Panel(layers=[Layer("scatter", empirical, fitted, style=style), Layer("line", diagonal, diagonal)])
     panel.x.title, panel.y.title = Text("Empirical P[i] = i/(N+1)"), Text(f"Normal F[({name}-m)/s]")
-    _show(session, panel, options)
+    show_panel(session, panel, options)
 
 
 @command("rvfplot", "*", refused=REFUSED)
@@ -90,7 +91,7 @@ def rvfplot(session: Session, line: Line) -> None:
     options = Options(text)
     panel = Panel(layers=[Layer("scatter", fitted, residual, style=read_style(options, session))])
     panel.x.title, panel.y.title = Text("Fitted values"), Text("Residuals")
-    _show(session, panel, options)
+    show_panel(session, panel, options)
 
 
 def _estimates(session: Session) -> tuple[list[str], FloatArray, FloatArray, FloatArray]:
@@ -178,7 +179,7 @@ def coefplot(session: Session, line: Line) -> None:
     categories_axis.reverse = horizontal
     value_axis.ticks.grid = True
     graph = Graph(height=max(2.6, 0.42 * len(index) + 1.3) if horizontal else 4.0)
-    _show(session, panel, options, graph)
+    show_panel(session, panel, options, graph)
 
 
 @command("marginsplot", "*", refused="several at() variables, bydimension(), recast(), plotdimension(); " + REFUSED)
@@ -209,7 +210,7 @@ def marginsplot(session: Session, line: Line) -> None:
     graph = Graph(
         title=Text(f"{session.r.macros.get('title', 'Margins')} with {session.r.scalars.get('level', 95.0):g}% CIs")
     )
-    _show(session, panel, options, graph)
+    show_panel(session, panel, options, graph)
 
 
 def _margin_label(session: Session, name: str) -> str:

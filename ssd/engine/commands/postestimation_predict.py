@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _FLAGS = (
     "XB", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
     "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance", "Pearson", "D", "DR",
-    "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected",
+    "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected", "Y",
+    "YResiduals", "MSE", "Variance",
 )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ class Request:
 
 @command(
     "predict",
-    "newvarlist [if] [in] [, " + " ".join(_FLAGS) + " Equation(string) OUTcome(string)]",
+    "newvarlist [if] [in] [, " + " ".join(_FLAGS) + " Equation(string) OUTcome(string) DYNamic(string) STRuctural]",
     minimum=4,
     refused="reps(), statistics of commands not listed in the reference",
 )
@@ -151,6 +152,13 @@ def predict(session: Session, line: Line) -> None:
 
     estimation = estimation_of(session)
     storage, names = _new_variables(session, line)
+    own = estimation.predictions.get("predict")
+    if callable(own):
+        _store_own(session, line, own, storage, names)
+        return
+    for option in ("dynamic", "structural"):
+        if option in line.typed:
+            raise StataError(198, f"option {option} not allowed")
     statistics = statistics_of(session, estimation)
     chosen = [flag.lower() for flag in _FLAGS if flag != "NOOFFset" and line.flag(flag.lower())]
     if len(chosen) > 1:
@@ -187,6 +195,26 @@ def predict(session: Session, line: Line) -> None:
             _store(session, storage, each, column, defined, statistics.label(name))
         return
     _store(session, storage, names[0], statistics.functions[name](request), defined, statistics.label(name))
+
+
+def _store_own(
+    session: Session,
+    line: Line,
+    predictor: Callable[[Session, Line, str], tuple[FloatArray, str, str]],
+    storage: str,
+    names: list[str],
+) -> None:
+    """Predictions of a command that brings its own predictor (time-series models)."""
+    chosen = [flag.lower() for flag in _FLAGS if flag != "NOOFFset" and line.flag(flag.lower())]
+    if len(chosen) > 1:
+        raise StataError(198, "only one statistic may be specified")
+    if len(names) > 1:
+        raise StataError(103, "too many variables specified")
+    values, label, note = predictor(session, line, chosen[0] if chosen else "")
+    if note:
+        session.log.line(note)
+    rows = line.sample(session) & ~is_missing(values)
+    _store(session, storage, names[0], values[rows], rows, label)
 
 
 def _equation_name(estimation: Estimation, typed: str | None) -> str | None:

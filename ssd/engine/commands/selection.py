@@ -269,7 +269,7 @@ def _maximum_likelihood(session: Session, line: Line, model: _Model, probit: Max
     rho = max(-0.85, min(0.85, first.rho))
     start = np.concatenate([first.b[:-1], probit.coefficients, [math.atanh(rho), math.log(first.sigma)]])
     equations = [Equation(model.X), Equation(model.Z), Equation(None), Equation(None)]
-    fit = maximize(Heckman(model.y, model.selected), equations, start, model.weights)
+    fit = maximize(Heckman(model.y, model.selected), equations, start, model.weights, polish=False)
     iteration_log(session, line, fit, model.vce)
     key = model.selection_key
     names = [f"{model.depvar}:{n}" for n in model.outcome_design.names]

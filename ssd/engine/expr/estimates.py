@@ -12,6 +12,7 @@ from ssd.engine.missing import MISSING
 from ssd.engine.results import ResultSet
 
 _LEVEL: Final = re.compile(r"^(\d+)[bon]+\.")
+_TIME: Final = re.compile(r"^(?:co?|o)?((?:[LFDSlfds]\d*)+)\.")
 
 
 def plain_term(name: str) -> str:
@@ -21,6 +22,9 @@ def plain_term(name: str) -> str:
         part = _LEVEL.sub(r"\1.", raw)
         if part.startswith(("o.", "c.", "co.")):
             part = part.partition(".")[2]
+        elif time := _TIME.match(part):
+            # l1.x, L1.x and cL.x are the coefficient L.x.
+            part = re.sub(r"(?<=[LFDS])1(?!\d)", "", time[1].upper()) + part[time.end() - 1 :]
         parts.append(part)
     return "#".join(sorted(parts))
 

@@ -53,6 +53,8 @@ class CoefficientTable:
     """Leave out the statistic and p columns (predictive margins without tests)."""
     no_footer: bool = False
     """Do not draw the closing line (the caller adds rows)."""
+    upper_heading: str = ""
+    """Line above the column headings in place of that of `vce_heading`."""
     width: int = field(default=12)
 
 
@@ -134,11 +136,13 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
 def print_headings(log: Log, table: CoefficientTable) -> None:
     """The column headings with the name of the outcome."""
     width = table.width
-    if table.vce_heading:
-        indent = max(18 - (len(table.vce_heading) + 1) // 2, 1)
+    if table.upper_heading:
+        log.line(" " * width + " |" + table.upper_heading)
+    elif table.vce_heading:
+        indent = max(18 - len(table.vce_heading) // 2, 1)
         log.line(" " * width + " |" + " " * indent + table.vce_heading)
     letter = "z" if table.df is None else "t"
-    heading = table.coefficient_heading
+    heading = table.coefficient_heading.lower() if table.upper_heading else table.coefficient_heading
     first = f" {heading}" if len(heading) == 11 else heading.rjust(11) + " "
     error = "std. err." if table.vce_heading else "Std. err."
     interval = f"[{table.level:g}% conf. interval]"

@@ -101,7 +101,8 @@ def as_tex(table: Table) -> list[str]:
             cells = "".join(rf"&\multicolumn{{1}}{{c}}{{{_tex(text)}}}" for text, _ in row.cells)
             body.append(f"{_tex(row.stub):<12}{cells}\\\\")
         else:
-            cells = "".join(f"&{_tex(text) + (rf'\sym{{{stars}}}' if stars else ''):>22}" for text, stars in row.cells)
+            marked = (_tex(text) + (rf"\sym{{{stars}}}" if stars else "") for text, stars in row.cells)
+            cells = "".join(f"&{cell:>22}" for cell in marked)
             body.append(f"{_tex(row.stub):<12}{cells}\\\\")
     if table.fragment:
         return body

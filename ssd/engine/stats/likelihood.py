@@ -112,10 +112,12 @@ def maximize(
     *,
     constraint: tuple[FloatArray, FloatArray] | None = None,
     limit: int = 300,
+    polish: bool = True,
 ) -> Maximum:
     """Newton–Raphson with step halving. Raises r(430) when the limit is reached without a maximum.
 
     `w` (n,) are weights; `constraint` (T, a) maximises over free c with b = T c + a.
+    Without `polish` the estimates are those where Stata's own criteria stop.
     """
     n = len(w)
     T, a = constraint if constraint is not None else (np.eye(len(start)), np.zeros(len(start)))
@@ -146,7 +148,8 @@ def maximize(
         free = _line_search(evaluate, free, step, value)
     if not converged:
         raise StataError(430, "convergence not achieved")
-    free = _polish(model, equations, free, w, T, a, evaluate)
+    if polish:
+        free = _polish(model, equations, free, w, T, a, evaluate)
     b = T @ free + a
     ll, S, H = model.derivatives(indices(b, equations, n))
     information = -(T.T @ _hessian(equations, H, w) @ T)

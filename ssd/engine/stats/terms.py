@@ -99,21 +99,30 @@ def _expand_word(word: str, resolve: Resolve) -> list[Term]:
     joins = pieces[1::2]
     if any(not operand for operand in operands):
         raise invalid_syntax()
-    if not joins:
-        return [(part,) for part in _components(operands[0], resolve, interacted=False)]
-    terms: list[Term] = [(part,) for part in _components(operands[0], resolve, interacted=True)]
+    terms = _operand_terms(operands[0], resolve, interacted=bool(joins))
     for join, operand in zip(joins, operands[1:], strict=True):
-        right = _components(operand, resolve, interacted=True)
+        right = _operand_terms(operand, resolve, interacted=True)
         crossed: list[Term] = []
         if join == "##":
             crossed = list(terms)
-            for part in right:
-                crossed.append((part,))
-                crossed.extend((*term, part) for term in terms)
+            for other in right:
+                crossed.append(other)
+                crossed.extend((*term, *other) for term in terms)
         else:
-            crossed = [(*term, part) for term in terms for part in right]
+            crossed = [(*term, *other) for term in terms for other in right]
         terms = crossed
-    return [_ordered(term) for term in terms]
+    return [_ordered(term) for term in terms] if joins else terms
+
+
+def _operand_terms(operand: str, resolve: Resolve, *, interacted: bool) -> list[Term]:
+    """One side of `#`: a variable with its operators, or terms in parentheses such as `(c.age i.sex)`."""
+    if operand.startswith("(") and operand.endswith(")"):
+        terms: list[Term] = []
+        for word in split_words(operand[1:-1]):
+            inner = "#" in word
+            terms += _expand_word(word, resolve) if inner else _operand_terms(word, resolve, interacted=interacted)
+        return terms
+    return [(part,) for part in _components(operand, resolve, interacted=interacted)]
 
 
 def _ordered(term: Term) -> Term:
@@ -227,9 +236,7 @@ def time_operators(text: str) -> list[str]:
     return [_canonical(net) for net in nets]
 
 
-def _apply(
-    net: tuple[int, int, tuple[int, ...]], letter: str, amount: int
-) -> tuple[int, int, tuple[int, ...]]:
+def _apply(net: tuple[int, int, tuple[int, ...]], letter: str, amount: int) -> tuple[int, int, tuple[int, ...]]:
     lags, differences, seasons = net
     if letter == "L":
         return lags + amount, differences, seasons

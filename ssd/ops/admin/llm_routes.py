@@ -100,7 +100,7 @@ class LlmController(Controller):
             )
         disposition = f'attachment; filename="{dashboard.name}.csv"'
         return Response(
-            dashboard.csv(), media_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
+            dashboard.csv(), media_type="text/csv", headers={"Content-Disposition": disposition}
         )
 
 

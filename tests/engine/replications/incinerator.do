@@ -113,5 +113,6 @@ foreach y in age rooms baths land area {
     local t = _b[1.y81#1.nearinc] / _se[1.y81#1.nearinc]
     display "`y'" _col(12) %9.3f _b[1.y81#1.nearinc] _col(24) "t = " %6.2f `t'
 }
-mean rprice, over(y81 nearinc)
+egen cell = group(y81 nearinc)
+mean rprice, over(cell)
 log close

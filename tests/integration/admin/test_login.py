@@ -41,9 +41,7 @@ async def test_wrong_credentials_are_told_apart_by_nothing(client, admin_token, 
 
 async def test_a_lone_surrogate_is_a_wrong_password(client, admin_token):
     raw = b'{"username": "root", "password": "\\ud800"}'
-    answer = await client.post(
-        "/api/admin/auth/login", content=raw, headers={"Content-Type": "application/json"}
-    )
+    answer = await client.post("/api/admin/auth/login", content=raw, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 401)
 
 

@@ -63,7 +63,9 @@ async def test_removing_a_code_leaves_its_job_to_the_operator(client, admin, job
     assert ("admin:root", "task_codes.delete", row["code_id"]) in await audited()
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/task-codes/nothing/revoke"), ("DELETE", "/task-codes/nothing")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/task-codes/nothing/revoke"), ("DELETE", "/task-codes/nothing")]
+)
 async def test_an_unknown_code_is_named(admin, audited, method, path):
     answer = await admin(method, path)
     assert (answer.status_code, answer.json()["error_code"]) == (404, "TASK_CODE_NOT_FOUND")
