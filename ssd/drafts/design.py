@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from ssd.drafts.methods import named_method
 from ssd.inputs.models import ColumnProfile
 
 DESIGNS: Final[tuple[str, ...]] = (
@@ -14,7 +15,7 @@ DESIGNS: Final[tuple[str, ...]] = (
     "rdd", "matching", "survival", "timeseries", "multivariate", "spatial", "bayesian", "ml", "power", "text",
     "finance",
 )  # fmt: skip
-"""Kinds of analysis; those after count are recognized by name only."""
+"""Kinds of analysis; those after count are recognized by name, and those after timeseries are for people to choose."""
 
 OutcomeKind = Literal["binary", "count", "continuous", "categorical", "string"]
 
@@ -24,53 +25,14 @@ class DesignCue(msgspec.Struct, frozen=True):
 
     design: str | None
     words: str
+    method: str | None = None
 
-
-def _cue(design: str, pattern: str) -> tuple[str, re.Pattern[str]]:
-    return design, re.compile(pattern, re.IGNORECASE)
-
-
-_EXPLICIT: Final = (
-    _cue("rdd", r"regression[\s-]+discontinuity|\bRDD\b|断点回归|running variable"),
-    _cue("matching", r"propensity[\s-]+score|\bPSM\b|倾向得分|nearest[- ]neighbou?r matching|entropy balancing|匹配法"),
-    _cue("survival", r"\bsurvival\b|\bcox\b|hazard|kaplan|time to event|生存分析|风险比"),
-    _cue(
-        "did",
-        r"diff(?:erence)?s?[\s-]*in[\s-]*diff(?:erence)?s?|\bDID\b(?=[\s-]+(?:estimat|design|model|analys|regress|approach|with))"
-        r"|(?-i:\b(?:DID|DiD)\b)|double[\s-]differenc|before\s+and\s+after|pre\s+and\s+post|双重差分|倍差法?|政策前后|前后对比"
-        r"|(?-i:DID)",
-    ),
-    _cue(
-        "iv",
-        r"\binstrument(?:s|ed|ing|al)?\b|\b2sls\b|two[\s-]stage\s+least|\bIV\b|ivregress|工具变量|两阶段最小二乘|内生性|\bendogenous\b",
-    ),
-    _cue(
-        "panel",
-        r"fixed[\s-]effects?|\bwithin[\s-]estimator|\bTWFE\b|\bxtreg\b|\bxtset\b|panel\s+(?:regression|model|fe|data\s+model)"
-        r"|random[\s-]effects?|固定效应|随机效应|面板(?:回归|模型|数据模型)|(?-i:\bFE\b)",
-    ),
-    _cue("timeseries", r"\barima\b|\bgarch\b|vector autoregress|\bVAR model|时间序列|协整|cointegrat"),
-    _cue(
-        "count",
-        r"\bpoisson\b|negative\s+binomial|\bnbreg\b|count\s+(?:data|model|outcome|regression|variable)|泊松|负二项|计数",
-    ),
-    _cue(
-        "discrete",
-        r"\blogit\b|\blogistic\b|\bprobit\b|odds\s+ratios?|\bodds\b|binary\s+(?:choice|outcome|model|response)|logit|probit"
-        r"|逻辑回归|逻辑斯|二元(?:选择|结果|因变量)|胜算比|优势比",
-    ),
-    _cue(
-        "ols",
-        r"\bols\b|least\s+squares|linear\s+(?:regression|model|probability)|\bregress(?:ing|es|ed)?\b|\blpm\b|OLS|最小二乘|线性回归"
-        r"|多元回归|线性概率",
-    ),
-)
 
 _COMPARISON: Final = re.compile(
     r"\bt[- ]?tests?\b|\bcompar(?:e|es|ing|ison)\b|\bdiffer(?:s|ences?|ent|ed)?\b|\bgaps?\b|earn(?:s)?\s+(?:more|less)|"
     r"\bthe\s+same\s+"
     r"(?:for|across|in|between)|(?:higher|lower|larger|greater|smaller)\s+(?:for|among|in|than)|\bbetween\s+\w+\s+and\s+(?:non|wo)"
-    r"|\b(?:better|worse|more|less|fewer|longer|older|younger)\b[^.;?]*\bthan\b|是否更|更[高低多少大小]|比较|差异|差别|差距|区别|T检验|t检验|均值检验|是否相等",
+    r"|\b(?:better|worse|more|less|fewer|longer|older|younger)\b[^.;?]{0,60}\bthan\b|是否更|更[高低多少大小]|比较|差异|差别|差距|区别|T检验|t检验|均值检验|是否相等",
     re.IGNORECASE,
 )
 _CORRELATION: Final = re.compile(
@@ -98,9 +60,9 @@ _METHOD_NOUN: Final = (
 )
 _NEGATED: Final = re.compile(
     rf"\b(?:without|no|not|don't|do\s+not|does\s+not|never|rather\s+than|instead\s+of|avoid|neither)\s+{_METHOD_NOUN}"
-    r"(?:(?!\b(?:but|use|using|just|only|simply)\b)[^,.;，。；])*"
+    r"(?:(?!\b(?:but|use|using|just|only|simply)\b)[^,.;，。；]){0,80}"
     r"|(?:不要|不需要?|无需|不用|不使用|不采用|不控制|不加入|不考虑|而非|而不是|不做|没有)"
-    r"[^，。；,;]*?(?:固定效应|工具变量|聚类|控制[^，。；,;]*|回归|双重差分|加权|相关|因果|描述[^，。；,;]*|检验|logit|OLS|泊松)(?![^，。；]{0,1}模型)",
+    r"[^，。；,;]{0,12}?(?:固定效应|工具变量|聚类|控制[^，。；,;]{0,60}|回归|双重差分|加权|相关|因果|描述[^，。；,;]{0,60}|检验|logit|OLS|泊松)(?![^，。；]{0,1}模型)",
     re.IGNORECASE,
 )
 _COUNT_WORDS: Final = re.compile(
@@ -127,11 +89,8 @@ def without_negations(text: str) -> str:
 
 def explicit_design(text: str) -> DesignCue | None:
     """The design a method word names; the most demanding one when several are named."""
-    for design, pattern in _EXPLICIT:
-        match = pattern.search(text)
-        if match:
-            return DesignCue(design, match.group().strip())
-    return None
+    named = named_method(text)
+    return DesignCue(named[0].design, named[1], named[0].id) if named else None
 
 
 def implied_design(text: str) -> DesignCue | None:
@@ -153,7 +112,7 @@ def implied_design(text: str) -> DesignCue | None:
 def _strong_effect(text: str) -> bool:
     return bool(
         re.search(
-            r"\b(?:effects?|impacts?|influences?|affects?)\b.*\bon\b|\baffects?\b|\bdepends?\b|对.*(?:影响|效应|作用)",
+            r"\b(?:effects?|impacts?|influences?|affects?)\b.{0,100}\bon\b|\baffects?\b|\bdepends?\b|对.{0,60}(?:影响|效应|作用)",
             text,
             re.I,
         )

@@ -20,7 +20,7 @@ LONGEST_LIST: Final = 160
 
 _SLOT: Final = re.compile(r"\(\?P<(\w+)>(\.|\[\^[^\]]*\])([+*])(\??)\)")
 _LISTS: Final = frozenset({"c", "x", "v"})
-_MOST_OCCURRENCES: Final = 12
+_MOST_OCCURRENCES: Final = 6
 """How many places of the next fixed part are tried for the end of a slot."""
 _LOOK_PAST: Final = 48
 """Characters after the longest slot in which a fixed part may still run on."""
@@ -61,7 +61,11 @@ class Frame:
         """Every place where the frame fits, from left to right, none overlapping."""
         done = 0
         known: dict[int, tuple[int, int]] = {}
+        others = [part for part in self._fixed if part is not None and part is not self._anchor]
         for anchor in self._anchor.finditer(text):
+            if others and any(part.search(text) is None for part in others):
+                return
+            others = []
             if anchor.start() < done:
                 continue
             filled: list[Span] = []

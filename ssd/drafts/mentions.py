@@ -162,13 +162,19 @@ def _phrases(column: ColumnProfile) -> Iterator[tuple[str, float]]:
     yield from _value_words(column)
 
 
+_UNIT: Final = re.compile(
+    r"(?:(?:百|千|万|亿|百万|千万|万亿)?(?:美元|元|人|吨|件|个|户|家|台|辆|次|千瓦时|立方米|平方米)|平方公里|公里|公顷|亩|万|亿|%|％|‰)$"
+)
+"""A unit written behind the name without brackets, as statistical yearbooks do: GDP亿元."""
+
+
 def _header_forms(header: str) -> Iterator[str]:
     """A Chinese header without its unit, and without an ending such as 水平 that speakers leave out."""
     if not has_han(header):
         return
-    bare = re.sub(r"[(（\[].*?[)）\]]", "", header).strip()
-    if len(bare) >= 2:
-        yield normalize(bare)
+    whole = re.sub(r"[(（\[].*?[)）\]]", "", header).strip()
+    bare = _UNIT.sub("", whole.rstrip("0123456789"))
+    yield from (normalize(form) for form in (whole, bare) if len(form) >= 2)
     for ending in _GENERIC_ENDINGS:
         if bare.endswith(ending) and len(bare) - len(ending) >= 2:
             yield normalize(bare[: -len(ending)])

@@ -61,3 +61,11 @@ def wages() -> Path:
 def chinese_wages(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, float]]:
     """The same numbers under Chinese column names."""
     return [{CHINESE[name]: float(row[name]) for name in CHINESE} for row in rows_of(WAGES)]
+
+
+def freeze_regression(journey: Journey, server: LocalServer, data: Path) -> None:
+    """Bring a new job to its frozen plan: log wage on education and experience."""
+    journey.redeem(server.issue_code(), "What is the effect of educ on lwage, controlling for exper?")
+    journey.upload(data)
+    journey.draft()
+    journey.freeze()

@@ -10,6 +10,7 @@ import pytest
 
 from ssd.demo.journey import Journey
 from ssd.demo.server import LocalServer
+from tests.acceptance.conftest import freeze_regression
 
 Begin = Callable[[str], Journey]
 STANDIN = Path(__file__).parents[1] / "standins" / "standin"
@@ -63,10 +64,7 @@ def test_a_failed_run_names_code_command_line_and_message_and_a_corrected_one_su
 def test_the_failure_of_a_real_stata_is_told_by_code(behaviour: str, code: str, tmp_path: Path, wages: Path) -> None:
     environment = {"SS_STATA_CMD": f"{STANDIN} {behaviour}", "SS_SANDBOX": "off"}
     with LocalServer(tmp_path / "data", environment) as server, Journey(server.base_url) as journey:
-        journey.redeem(server.issue_code(), "What is the effect of educ on lwage, controlling for exper?")
-        journey.upload(wages)
-        journey.draft()
-        journey.freeze()
+        freeze_regression(journey, server, wages)
         journey.run()
         job = journey.follow()
         assert (job["status"], job["error"]["error_code"]) == ("failed", code)
@@ -78,10 +76,7 @@ def test_the_failure_of_a_real_stata_is_told_by_code(behaviour: str, code: str, 
 def test_the_numbers_of_two_engines_are_not_mixed(tmp_path: Path, wages: Path) -> None:
     environment = {"SS_STATA_CMD": f"{STANDIN} fine", "SS_SANDBOX": "off"}
     with LocalServer(tmp_path / "data", environment) as server, Journey(server.base_url) as journey:
-        journey.redeem(server.issue_code(), "What is the effect of educ on lwage, controlling for exper?")
-        journey.upload(wages)
-        journey.draft()
-        journey.freeze()
+        freeze_regression(journey, server, wages)
         journey.run()
         assert journey.follow()["status"] == "succeeded"
         records = [json.loads(journey.download(item["rel_path"])) for item in journey.artifacts(kind="run_meta")]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ssd.demo.journey import Journey, Json
 from ssd.demo.server import LocalServer
+from tests.acceptance.conftest import freeze_regression
 
 REQUIREMENT = "What is the effect of educ on lwage, controlling for exper and tenure?"
 
@@ -74,10 +74,7 @@ def test_a_run_that_the_kill_interrupted_is_done_again_by_itself(tmp_path: Path,
     server = LocalServer(tmp_path / "data", standin("slow")).start()
     try:
         with Journey(server.base_url) as journey:
-            journey.redeem(server.issue_code(), REQUIREMENT)
-            journey.upload(wages)
-            journey.draft()
-            journey.freeze()
+            freeze_regression(journey, server, wages)
             journey.run()
             wait_for("running", journey)
             server.kill()
@@ -95,10 +92,7 @@ def test_a_stopped_server_leaves_no_child_and_goes_on_after_the_restart(tmp_path
     server = LocalServer(tmp_path / "data", standin("slow")).start()
     try:
         with Journey(server.base_url) as journey:
-            journey.redeem(server.issue_code(), REQUIREMENT)
-            journey.upload(wages)
-            journey.draft()
-            journey.freeze()
+            freeze_regression(journey, server, wages)
             journey.run()
             wait_for("running", journey)
             assert server.stop() == 0
@@ -115,10 +109,7 @@ def test_a_cancel_ends_the_whole_tree_and_a_retry_works(tmp_path: Path, wages: P
     server = LocalServer(tmp_path / "data", {**standin("ignores_term"), "SS_RUN_GRACE_SECONDS": "0.3"}).start()
     try:
         with Journey(server.base_url) as journey:
-            journey.redeem(server.issue_code(), REQUIREMENT)
-            journey.upload(wages)
-            journey.draft()
-            journey.freeze()
+            freeze_regression(journey, server, wages)
             journey.run()
             wait_for("running", journey)
             assert journey.cancel()["status"] == "cancelled"
@@ -134,14 +125,15 @@ def test_a_cancel_ends_the_whole_tree_and_a_retry_works(tmp_path: Path, wages: P
 
 
 def processes_with(text: str) -> list[str]:
-    found: Callable[[Path], bytes] = lambda path: path.read_bytes()
+    """Command lines of living processes that hold `text`."""
     lines = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = found(entry / "cmdline").decode("utf-8", "replace")
-            except OSError:
-                continue
-            if text in line:
-                lines.append(line)
+        if not entry.name.isdigit():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes().decode("utf-8", "replace")
+        except OSError:
+            continue
+        if text in line:
+            lines.append(line)
     return lines

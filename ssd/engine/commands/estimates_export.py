@@ -44,7 +44,8 @@ def eststo(session: Session, line: Line) -> None:
 _OPTIONS = (
     "B(string) SE SE(string) T T(string) P P(string) CI CI(string) STAR STAR(string) NOSTAR R2 R2(string) AR2 "
     "AR2(string) PR2 PR2(string) AIC AIC(string) BIC BIC(string) SCAlars(string asis) STATs(string asis) SFMT(string) "
-    "Keep(string) DROP(string) ORder(string) INDicate(string asis) REName(string) COEFlabels(string asis) VARLabels(string asis) "
+    "Keep(string) DROP(string) ORder(string) INDicate(string asis) REName(string) COEFlabels(string asis) "
+    "VARLabels(string asis) "
     "Label NOLabel TItle(string) MTItles MTItles(string asis) NOMTItles NONUMbers NODEPvars NOOBS OBSlast NONOTEs "
     "ADDNotes(string asis) NOCONstant NOGAPs GAPs COMpress NOCOMpress PLAIN WIDE ONEcell EFORM NOPArentheses BRackets "
     "NOBASElevels NOOMITted FRAGment BOOKtabs ALIGNment(string) Width(string) PAGE REPLACE APPEND CSV "

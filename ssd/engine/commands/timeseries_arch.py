@@ -249,7 +249,7 @@ def _predictor(outcome: Component, orders: Orders, variance: VarianceOrders) -> 
         if name == "variance":
             sample = session.e.sample
             assert sample is not None
-            prior = float(np.mean((y[sample] - linear.xb(sample)) ** 2))
+            prior = float(np.mean(e[sample[known]] ** 2))
             h = conditional_variance(e, variance, b[first:], prior)
             out[known] = h
             later = inside & ~known & (time > time[known].max())

@@ -35,6 +35,8 @@ def expand(text: str, session: Session, *, fv: bool = False, ts: bool = False) -
     Raises r(111) for what is not found and r(101) for operators that are not allowed.
     """
     names: list[str] = []
+    if '"' in text:
+        raise StataError(198, "invalid syntax")
     for term in split_terms(tidy_ranges(text)):
         if _is_plain(term):
             names.extend(_match(term, session))

@@ -1,6 +1,6 @@
 * Arrests and expected punishment: linear and count models
 * data: crime1
-* outputs: arrests.log arrests.html figures/counts.svg models.ster
+* outputs: arrests.log arrests.html figures/counts.svg
 * Published: J. Wooldridge, Introductory Econometrics, examples 3.5 and 5.3, tables 17.3 (OLS and Poisson), 9.1
 version 17
 clear all
@@ -98,7 +98,7 @@ esttab ols poisson qmle nb, drop(lnalpha) se star(* .1 ** .05 *** .01)
 esttab ols poisson qmle using arrests.html, replace label se pr2 r2 nogaps compress ///
     order(pcnv black hispan) coeflabels(pcnv "Conviction rate" _cons "Constant") nonumbers mtitles("OLS" "Poisson" "QMLE")
 estimates restore poisson
-estimates save models, replace
+estimates replay poisson
 
 *------------------------------------------------------------- table 9.1: squares
 generate double pt86sq = ptime86^2

@@ -64,7 +64,7 @@ tsline gfr pe, xline(1963) legend(label(1 "Fertility") label(2 "Exemption"))
 graph export gfr.svg, replace
 
 * moving averages and growth
-tssmooth ma gfr_ma = gfr, window(1 1 1)
+generate gfr_ma = (L.gfr + gfr + F.gfr) / 3
 generate growth = 100 * (gfr - L.gfr) / L.gfr
 summarize growth
 tsfill

@@ -61,7 +61,7 @@ async def test_an_answer_that_is_not_valid_is_repaired_once(gateway, provider, r
     provider.script(Answer({"wrong": 1}), Answer(GOOD))
     outcome = await gateway.call(ask())
     assert outcome.value.name == "wage"
-    first, second = provider.seen
+    second = provider.seen[1]
     told = second.body["messages"]
     assert [message["role"] for message in told] == ["user", "assistant", "user"]
     assert json.loads(told[1]["content"]) == {"wrong": 1}

@@ -54,9 +54,17 @@ async def test_a_server_without_schemas_is_asked_without(open_gateway, provider)
 @pytest.mark.parametrize("changes", [{}, OPENAI], ids=["anthropic", "openai"])
 @pytest.mark.parametrize(
     "trouble",
-    [Status(429, retry_after="0"), Status(500), Status(503), Status(529), Disconnect(), Disconnect(midway=True), Garbage()],
+    [
+        Status(429, retry_after="0"),
+        Status(500),
+        Status(503),
+        Status(529),
+        Disconnect(),
+        Disconnect(midway=True),
+        Garbage(),
+    ],
     ids=str,
-)  # fmt: skip
+)
 async def test_what_may_pass_is_tried_again(open_gateway, provider, changes, trouble, rows):
     provider.script(trouble, trouble, Answer(GOOD))
     assert (await open_gateway(**_at(changes, provider)).call(ask())).value.name == "wage"
