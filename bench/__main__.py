@@ -8,7 +8,7 @@ import sys
 
 from bench.measure import HEADER, ROOT, Result, machine, stamp
 
-NAMES = ("job_read", "store_redeem", "run_start", "llm_gateway", "idle")
+NAMES = ("job_read", "store_redeem", "run_start", "llm_gateway", "idle", "engine")
 RESULTS = ROOT / "bench" / "RESULTS.md"
 
 

@@ -18,6 +18,7 @@ from bench.measure import ROOT, Result
 from ssd.db.database import Database
 from ssd.llm.gateway import Gateway
 from ssd.llm.models import LlmRequest, Scope
+from ssd.ops.logs import configure
 from ssd.settings import Secret, Settings
 
 CALLS = 300
@@ -73,6 +74,7 @@ async def _measure(folder: Path, url: str) -> tuple[list[float], list[float]]:
 
 
 def run() -> list[Result]:
+    configure("warning")
     peer = subprocess.Popen(
         [sys.executable, "-m", "tests.peers.llm_server", "--key", KEY], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

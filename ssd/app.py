@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
@@ -28,6 +27,7 @@ from ssd.inputs.routes import InputsController
 from ssd.inputs.service import Inputs
 from ssd.jobs.erase import finish_deletions
 from ssd.jobs.guard import provide_job
+from ssd.jobs.llm_evidence import evidence_folder, list_evidence
 from ssd.jobs.redeem import Redeeming
 from ssd.jobs.routes import JobsController, TaskCodesController
 from ssd.jobs.service import Jobs
@@ -46,6 +46,7 @@ from ssd.ops.envelope import Envelope
 from ssd.ops.health import Check, Health
 from ssd.ops.llm_checks import llm_probe
 from ssd.ops.llm_control import LlmControl
+from ssd.ops.llm_records import LlmRecords
 from ssd.ops.logs import AccessLog, configure
 from ssd.ops.metrics import Metrics
 from ssd.ops.openapi import openapi_config
@@ -101,6 +102,7 @@ class Services:
         self.administrators: Administrators
         self.login_limit: RateLimit
         self.llm_control: LlmControl
+        self.llm_records: LlmRecords
         self.system_status: SystemStatusReader
         self.redeeming: Redeeming
         self.jobs: Jobs
@@ -147,7 +149,8 @@ class Services:
     def _make_parts(self) -> None:
         settings, database = self.settings, self.database
         self.jobs = Jobs(database, settings.data_dir)
-        self.gateway = Gateway.configured(settings, database, self._llm_evidence_folder)
+        shown = list_evidence if settings.expose_llm_evidence else None
+        self.gateway = Gateway.configured(settings, database, evidence_folder(settings.data_dir), shown)
         self.inputs = Inputs(database, self.jobs, settings)
         selector, gateway = Selector(self.library), self.gateway
         adviser = ModelAdviser(gateway, database, self.library, selector) if gateway else None
@@ -185,11 +188,7 @@ class Services:
         self.administrators = Administrators(database, session_hours=settings.admin_session_hours)
         self.login_limit = RateLimit(settings.admin_login_rate_per_minute)
         self.llm_control = LlmControl(database, settings)
-
-    def _llm_evidence_folder(self, job_id: str | None, call_id: str) -> Path:
-        """Of a job's call among the job's artifacts; of any other beside the jobs."""
-        parent = self.settings.data_dir if job_id is None else self.jobs.folder(job_id).artifacts
-        return parent / "llm" / call_id
+        self.llm_records = LlmRecords(database, evidence_folder(settings.data_dir))
 
     def _register_checks(self) -> None:
         self.health = Health()
@@ -224,6 +223,7 @@ _PROVIDED: Final[dict[str, type[Any]]] = {
     "administrators": Administrators,
     "login_limit": RateLimit,
     "llm_control": LlmControl,
+    "llm_records": LlmRecords,
     "system_status": SystemStatusReader,
     "jobs": Jobs,
     "inputs": Inputs,

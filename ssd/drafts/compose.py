@@ -10,6 +10,7 @@ import msgspec
 from ssd.drafts.design import outcome_kind, regression_for
 from ssd.drafts.edits import lay_over
 from ssd.drafts.goals import design_for_goal, goal_question
+from ssd.drafts.limits import assumptions, limits
 from ssd.drafts.models import DataSource, Draft, NameNormalization, SelectedTemplate, VariableType
 from ssd.drafts.needs import needed_fields, open_unknowns, required_variables, template_unknown
 from ssd.drafts.quality import quality_warnings
@@ -55,7 +56,17 @@ def propose(draft_id: str, requirement: str, inputs: InputSet) -> Draft:
         group_var=found.group,
         post_var=found.post,
         variables=list(found.variables),
+        running_var=found.running,
+        cutoff=found.cutoff,
+        duration_var=found.duration,
+        event_var=found.event,
+        cohort_var=found.cohort,
+        exposure_var=found.exposure,
+        lags=found.lags,
         design=read.design,
+        method=read.method,
+        default_overrides={"filters": [msgspec.to_builtins(f) for f in read.filters]} if read.filters else {},
+        warnings=assumptions(read.assumed, read.language),
         design_certainty=read.certainty,
         analysis_hints=_hints(read),
         column_candidates=list(found.mentioned),
@@ -90,6 +101,7 @@ def complete(
         selected_template=selected,
         required_variables=required_variables(draft, profile),
         data_quality_warnings=quality_warnings(draft, profile),
+        warnings=[*body.warnings, *limits(draft, selected)],
         decision="needs_input" if blocked or goal_open else "ready",
     )
     return msgspec.structs.replace(draft, draft_text=draft_text(draft, profile), risk_score=_risk(draft))

@@ -68,6 +68,16 @@ CONCEPTS: Final[tuple[tuple[str, ...], ...]] = (
     ("crime", "crmrte", "crime rate", "犯罪率"),
     ("father's education", "fatheduc", "father education", "父亲教育", "父亲受教育年限", "父亲学历"),
     ("mother's education", "motheduc", "mother education", "母亲教育", "母亲受教育年限", "母亲学历"),
+    ("sex", "gender", "male", "xingbie", "性别"),
+    ("health", "health status", "healthy", "健康", "健康状况", "健康水平"),
+    ("consumption", "consump", "spending", "消费", "消费水平", "消费支出"),
+    ("export", "exports", "出口", "出口额"),
+    ("employment", "employed", "emp", "就业", "是否就业", "就业人数"),
+    ("pollution", "污染", "污染排放", "环境污染"),
+    ("urbanization", "urbanisation", "城镇化", "城镇化率", "城市化", "城市化率", "城镇化水平"),
+    ("hukou", "户口", "户籍"),
+    ("sampling weight", "sample weight", "权重", "抽样权重", "权重变量"),
+    ("science and technology", "科技", "科技投入", "科技支出"),
     ("grade point average", "gpa", "grades", "平均绩点", "绩点"),
 )  # fmt: skip
 """Each row holds the names columns get and the words people use, in English and Chinese."""

@@ -9,6 +9,7 @@ import msgspec
 
 from ssd.drafts.design import DESIGNS
 from ssd.drafts.goals import GOAL_QUESTION, GOALS
+from ssd.drafts.methods import METHODS, method_of
 from ssd.drafts.models import Draft
 from ssd.drafts.nearness import similar_names
 from ssd.errors import FieldError, SsdError
@@ -16,13 +17,14 @@ from ssd.inputs.models import DatasetProfile
 
 ONE_COLUMN: Final = (
     "outcome_var", "treatment_var", "time_var", "entity_var", "cluster_var", "instrument_var", "weights_var",
-    "group_var", "post_var",
+    "group_var", "post_var", "running_var", "duration_var", "event_var", "cohort_var", "exposure_var",
 )  # fmt: skip
 COLUMNS: Final = ("controls", "fixed_effects", "instruments", "variables")
 _MOST_ITEMS: Final = 500
+_MOST_LAGS: Final = 99
 EDITABLE_FIELDS: Final = (
     *ONE_COLUMN, *COLUMNS, "interaction_terms", "selected_template_id", "design", "default_overrides",
-    "analysis_hints", "analysis_goal",
+    "analysis_hints", "analysis_goal", "method", "cutoff", "lags",
 )  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def lay_over(body: Draft, edits: dict[str, Any], profile: DatasetProfile) -> tup
             lost["instruments" if field == "instrument_var" else field] = gone
             changes[field] = None if field in ONE_COLUMN else [name for name in value if name not in gone]
             continue
-        changes[field] = value
+        changes[field] = {**body.default_overrides, **value} if field == "default_overrides" else value
     if "instrument_var" in changes and "instruments" not in changes:
         changes["instruments"] = [changes["instrument_var"]] if changes["instrument_var"] else []
     if "instruments" in changes:
@@ -110,7 +112,20 @@ def lay_over(body: Draft, edits: dict[str, Any], profile: DatasetProfile) -> tup
 def _without_conflicts(draft: Draft, edits: dict[str, Any]) -> Draft:
     """A column a person gave one part loses the part the planner had given it."""
     decided = {name for field in (*ONE_COLUMN, *COLUMNS) if field in edits for name in _names_of(field, edits[field])}
-    main = ("outcome_var", "treatment_var", "controls", "instruments", "weights_var", "group_var", "post_var")
+    main = (
+        "outcome_var",
+        "treatment_var",
+        "controls",
+        "instruments",
+        "weights_var",
+        "group_var",
+        "post_var",
+        "running_var",
+        "duration_var",
+        "event_var",
+        "cohort_var",
+        "exposure_var",
+    )
     changes: dict[str, Any] = {}
     for field in main:
         if field in edits or (field == "instruments" and "instrument_var" in edits):
@@ -147,6 +162,15 @@ def _wrong_kind(field: str, value: Any, template_ids: set[str]) -> tuple[str, st
         if field == "interaction_terms" and not all(term.count("#") == 1 for term in value):
             return "terms are two columns joined by #", "educ#female"
         return None
+    if field == "method":
+        known = value is None or (isinstance(value, str) and method_of(value) is not None)
+        return None if known else ("is not a method", ", ".join(method.id for method in METHODS))
+    if field == "cutoff":
+        number = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        return None if number else ("is a number, or null", None)
+    if field == "lags":
+        count = value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_LAGS)
+        return None if count else (f"is a whole number from 1 to {_MOST_LAGS}, or null", None)
     if field == "design":
         return None if value in DESIGNS else ("is not a design", ", ".join(DESIGNS))
     if field == "analysis_goal":

@@ -7,7 +7,7 @@ from typing import Final
 _END: Final = r"(?=\s*(?:[.;?!\n]|$|[,:]?\s*\b(?:{stops})\b))"
 _STOPS: Final = (
     r"controlling|control(?:s|led)?\s+for|with\s+controls|adjust(?:ing|ed)|hold(?:ing)?|conditional|conditioning|"
-    r"accounting|net\s+of|using|use|uses|with|without|via|through|by\s+means|instrument(?:ed|ing|s|al)?|cluster(?:ed|ing|s)?|"
+    r"accounting|net\s+of|using|use|uses|with|without|via|through|by\s+(?:means|propensity|matching|nearest|inverse|ols|iv|2sls|gmm|maximum|an?|the\s+method)|instrument(?:ed|ing|s|al)?|cluster(?:ed|ing|s)?|"
     r"standard\s+errors|weight(?:ed|ing)|fixed[- ]effects|in\s+an?|"
     r"in\s+(?:the|our|these)\s+(?:data|sample|period|united|us\b|u\.s\.|panel)|"
     r"to\s+(?:estimate|identify|measure|study|find|test|see|analy[sz]e|explain|predict)|for\s+the|for\s+all|as\s+(?:the|an?)|"
@@ -28,7 +28,7 @@ _MEASURE: Final = (
 )
 _AFFECT: Final = (
     r"affects?|affected|influences?|impacts?|raises?|increases?|reduces?|lowers?|decreases?|changes?|drives?|improves?|"
-    r"determines?|causes?|boosts?|hurts?|shapes?|explains?|promotes?|matters?\s+for|pays?\s+off\s+in"
+    r"determines?|causes?|boosts?|hurts?|shapes?|explains?|promotes?|matters?\s+for|prolongs?|lengthens?|shortens?|extends?|delays?|pays?\s+off\s+in"
 )
 _AS_INSTRUMENT: Final = (
     r"\s+as\s+(?:the\s+|an?\s+|its\s+|our\s+|valid\s+|excluded\s+|external\s+)*"
@@ -64,12 +64,12 @@ ENGLISH: Final[tuple[str, ...]] = (
     r"\b(?P<f_left>[^.;]+?)[\s-]+(?:fixed[- ]effects?|FEs?|dummies)\b",
     rf"\babsorb(?:ing|s|ed)?\s+(?P<f>.+?){_STOP}",
     # weights
-    rf"\bweight(?:ed|ing)?\s+(?:\w+\s+)?(?:by|with)\s+(?P<w>.+?){_STOP}",
+    rf"(?<!probability )\bweight(?:ed|ing)?\s+(?:\w+\s+)?(?:by|with)\s+(?P<w>.+?){_STOP}",
     r"\b(?:using|use|with)\s+(?P<w>[^.;]+?)\s+as\s+(?:the\s+|an?\s+)?(?:\w+\s+)?weights?\b",
     rf"\bweights?\s*(?:are|is|:|=)\s*(?P<w>.+?){_STOP}",
     # difference-in-differences
     r"\btreat(?:ed|ment)\s+(?:group|units?|variable|indicator|dummy|status)\s*(?:is|are|=|:|given\s+by|identified\s+by|"
-    rf"marked\s+by|indicated\s+by)?\s*(?P<g>.+?)(?=\s+and\b|,|{_STOP[3:-1]})",
+    rf"marked\s+by|indicated\s+by)?\s*(?P<g>[^.;,]+?)(?=\s+and\b|,|{_STOP[3:-1]})",
     r"\b(?P<g_left>[^.;,]+?)\s+(?:is|as|marks|indicates|identifies|denotes|=)\s+(?:the\s+)?treat(?:ed|ment)\s+(?:group|units?|"
     r"indicator|dummy|areas?|states?|homes?|houses?)",
     r"\b(?:post|after)[\s-]*(?:treatment|policy)?[\s-]*(?:period|variable|indicator|dummy)\s*(?:is|are|=|:|given\s+by)?\s*"
@@ -97,7 +97,7 @@ ENGLISH: Final[tuple[str, ...]] = (
     r"\b(?P<y_left>[^.;]+?)\s+(?:is|are|was|were|be)\s+(?:affected|influenced|determined|driven|explained)\s+by\s+"
     rf"(?P<x>.+?){_STOP}",
     rf"\b(?P<y_left>[^.;]+?)\s+(?:changes?|var(?:y|ies)|responds?|moves?|rises?|falls?)\s+(?:with|to)\s+(?P<x>.+?){_STOP}",
-    rf"\b(?P<t_left>[^.;]+?)\s+(?:associated|related|linked)\s+(?:with|to)\s+(?P<y>.+?){_STOP}",
+    rf"\b(?P<t_left>[^.;]+?)\s+(?:associated|related|linked|relates?|relating)\s+(?:with|to)\s+(?P<y>.+?){_STOP}",
     rf"\b(?:association|relationship|relation|link|connection)\s+(?:between|of)\s+(?P<t>.+?)\s+(?:and|with)\s+(?P<y>.+?){_STOP}",
     rf"\b(?:probability|likelihood|chances?|odds|risk)\s+(?:ratios?\s+)?(?:of|that)\s+(?P<y>.+?)"
     rf"(?=\s+(?:for|under|given|by|with|when|if)\b|{_STOP[3:-1]})",
@@ -122,6 +122,7 @@ ENGLISH: Final[tuple[str, ...]] = (
     rf"\b(?P<g_left>[^.;]+?)\s+(?:differences?|gaps?)\s+in\s+{_MEASURE}(?P<y>.+?){_STOP}",
     rf"\b(?P<g_left>[^.;]+?)\s+differ\s+in\s+(?:their\s+)?{_MEASURE}(?P<y>.+?){_STOP}",
     rf"\bt[- ]?tests?\s+(?:of|on|for)\s+{_MEASURE}(?P<y>.+?)\s+(?:by|between|across)\s+(?P<g>.+?){_STOP}",
+    rf"\bt[- ]?tests?\s+(?:of|on|for)\s+{_MEASURE}(?P<y_next>.+?)\s+before\b",
     r"\b(?:mean|means|average|averages|summari[sz]e|descriptive\s+statistics|summary\s+statistics|statistics|distribution|describe|"
     rf"tabulate)\s+(?:of|for)?\s*(?P<v>[^.;]+?)\s+(?:by|for\s+each|per|within\s+each|separately\s+(?:by|for)|across)\s+(?P<g>.+?){_STOP}",
     rf"\b(?P<y_left>[^.;]+?)\s+(?:between|across)\s+(?:the\s+)?(?P<g>.+?){_STOP}",
@@ -154,7 +155,7 @@ ENGLISH: Final[tuple[str, ...]] = (
     # what follows a word at once
     rf"\b(?:controls|covariates|control\s+variables)\s+(?P<c_list>[^.;]+?){_STOP}",
     rf"\b(?:regressors|predictors|independent\s+variables|explanatory\s+variables)\s+(?P<x_list>[^.;]+?){_STOP}",
-    r"\bweights?\s+(?P<w_next>[^.;,]+)",
+    r"\bweights\s+(?P<w_next>[^.;,]+)",
     r"\btreatment\s+(?:variable\s+|indicator\s+|dummy\s+)?(?P<t_next>[^.;,]+)",
     # matching
     rf"\bmatch(?:ing|ed|es)?\s+on\s+(?P<c>[^.;]+?){_STOP}",

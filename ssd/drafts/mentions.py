@@ -12,13 +12,16 @@ import msgspec
 from ssd.drafts.concepts import CONCEPTS, LESS_SPECIFIC, PERSON_GROUPS
 from ssd.drafts.language import CJK, has_han
 from ssd.drafts.ordinary_words import NOT_COLUMNS
+from ssd.drafts.pinyin import readings
 from ssd.inputs.models import ColumnProfile, DatasetProfile
 
-EXACT, NORMALIZED, LABEL, SHORTENED, SYNONYM, PART = 1.0, 0.97, 0.93, 0.8, 0.7, 0.55
+EXACT, NORMALIZED, LABEL, SOUNDED, SHORTENED, SYNONYM, PART = 1.0, 0.97, 0.93, 0.85, 0.8, 0.7, 0.55
 
 _TOKEN: Final = re.compile(rf"[^\W{CJK}]+(?:[.'’][^\W{CJK}]+)*")
 _HAN_RUN: Final = re.compile(rf"[{CJK}]+")
 _LONGEST_PHRASE: Final = 6
+_LONGEST_WORD: Final = 6
+"""Characters of a Chinese word that may be the spelled-out name of a column."""
 
 _GENERIC_ENDINGS: Final = ("水平", "程度", "强度", "力度", "指数", "状况", "情况", "变量", "数量")
 _STOP_IN_LABELS: Final = (
@@ -51,17 +54,24 @@ class Lexicon:
             for phrase, score in _phrases(column):
                 known = self._by_phrase[phrase]
                 known[column.stata_name] = max(score, known.get(column.stata_name, 0.0))
+        self._latin_names = {
+            normalize(column.stata_name): column.stata_name
+            for column in profile.columns
+            if len(column.stata_name) >= 3 and column.stata_name.isascii()
+        }
         self._add_concepts()
         self._han = sorted((p for p in self._by_phrase if has_han(p)), key=len, reverse=True)
         self._names = [column.stata_name for column in profile.columns]
 
     def mentions(self, text: str) -> list[Mention]:
         """Every mention in the order of the text, none overlapping: the longest phrase wins, then the surer one."""
-        found = [*self._latin(text), *self._chinese(text)]
+        found = [*self._latin(text), *self._chinese(text), *self._sounded(text)]
         found.sort(key=lambda m: (-(m.end - m.start), -m.score, m.start))
         taken: list[Mention] = []
+        covered = bytearray(len(text))
         for mention in found:
-            if all(mention.end <= other.start or mention.start >= other.end for other in taken):
+            if not any(covered[mention.start : mention.end]):
+                covered[mention.start : mention.end] = b"\x01" * (mention.end - mention.start)
                 taken.append(mention)
         return _without_paraphrased(text, sorted(taken, key=lambda m: m.start))
 
@@ -94,10 +104,24 @@ class Lexicon:
         lowered = text.lower() if len(text.lower()) == len(text) else text
         for phrase in self._han:
             start = lowered.find(phrase)
+            columns, score = self.columns_for(phrase) if start >= 0 else ((), 0.0)
             while start >= 0:
-                columns, score = self.columns_for(phrase)
                 yield Mention(start, start + len(phrase), text[start : start + len(phrase)], columns, score)
                 start = lowered.find(phrase, start + 1)
+
+    def _sounded(self, text: str) -> Iterator[Mention]:
+        """Chinese words of which the Latin spelling is the name of a column: 工资 for gongzi."""
+        if not self._latin_names:
+            return
+        for run in _HAN_RUN.finditer(text):
+            for start in range(run.start(), run.end()):
+                for end in range(start + 2, min(run.end(), start + _LONGEST_WORD) + 1):
+                    spelled = readings(text[start:end])
+                    if not spelled:
+                        break
+                    names = [self._latin_names[form] for form in spelled if form in self._latin_names]
+                    if names:
+                        yield Mention(start, end, text[start:end], tuple(dict.fromkeys(names)), SOUNDED)
 
     def _may_name_a_column(self, word: str) -> bool:
         if word in self._exact:
@@ -113,6 +137,8 @@ class Lexicon:
         for words in CONCEPTS:
             forms = {normalize(word): word for word in words}
             columns = [name for form in forms for name in sure.get(form, ())]
+            sounds = {sound for form in forms if has_han(form) for sound in readings(form)}
+            columns += [self._latin_names[sound] for sound in sorted(sounds) if sound in self._latin_names]
             for form, word in forms.items():
                 for name in columns:
                     score = SYNONYM - (0.1 if word in LESS_SPECIFIC else 0.0)
@@ -156,6 +182,8 @@ def _phrases(column: ColumnProfile) -> Iterator[tuple[str, float]]:
         bare = re.sub(r"[(（\[].*?[)）\]]|,.*$|[=:：].*$", "", label)
         yield normalize(bare), LABEL - 0.05
         yield from _label_parts(bare)
+        for form in _header_forms(label):
+            yield form, SHORTENED - 0.02
     for part in re.split(r"[_\s.\-]+", column.stata_name.lower()):
         if len(part) > 2 and part not in _STOP_IN_LABELS:
             yield part, PART

@@ -136,6 +136,11 @@ METHODS: Final[tuple[Method, ...]] = (
 )  # fmt: skip
 """In the order in which they win when several are named: the most demanding first."""
 
+CLASS_OUTCOMES: Final = frozenset(
+    {"multinomial_logit", "ordered_logit", "ordered_probit", "conditional_logit", "chi_squared"}
+)
+"""Methods whose outcome may be text: classes or ranks."""
+
 _BY_ID: Final = {method.id: method for method in METHODS}
 
 

@@ -72,12 +72,23 @@ class Alternative(msgspec.Struct, frozen=True):
     score: float
 
 
+class Unplaced(msgspec.Struct, frozen=True):
+    """Something the draft holds for which the template has no parameter."""
+
+    field: str
+    names: list[str]
+
+
 class SelectedTemplate(msgspec.Struct, frozen=True):
     template_id: str
     title: str
     reason: str
     confidence: float
     alternatives: list[Alternative] = []
+    serves_design: bool = True
+    """Whether the template is made for the design asked for; else it is the nearest the library has."""
+    unplaced: list[Unplaced] = []
+    """What the draft understood that this template cannot use."""
 
 
 class AdvisedFamily(msgspec.Struct, frozen=True):
@@ -130,9 +141,21 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     group_var: str | None = None
     post_var: str | None = None
     """The 0/1 period variable of a 2×2 difference-in-differences."""
+    running_var: str | None = None
+    """The variable whose crossing of `cutoff` assigns the treatment of a regression discontinuity."""
+    cutoff: float | None = None
+    duration_var: str | None = None
+    event_var: str | None = None
+    """The 0/1 variable that tells whether the duration ended with the event or was censored."""
+    cohort_var: str | None = None
+    """When a unit was first treated (event study, staggered adoption)."""
+    exposure_var: str | None = None
+    lags: int | None = None
     variables: list[str] = []
     """Variables of a description or correlation that has no outcome."""
     design: str = "descriptive"
+    method: str | None = None
+    """The method within the design, when the requirement names one (methods.py)."""
     design_certainty: float = 1.0
     """0 to 1: how plainly the design was asked for; 1 when a person or the name of a method decided it."""
     analysis_goal: str | None = None

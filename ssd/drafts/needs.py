@@ -22,6 +22,10 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "did": ("outcome_var", "group_var", "post_var"),
     "discrete": ("outcome_var", "treatment_var"),
     "count": ("outcome_var", "treatment_var"),
+    "rdd": ("outcome_var", "running_var"),
+    "matching": ("outcome_var", "treatment_var", "controls"),
+    "survival": ("duration_var", "event_var"),
+    "timeseries": ("time_var",),
 }
 _DEFAULT_NEEDS: Final = ("outcome_var",)
 
@@ -36,6 +40,14 @@ DESCRIPTIONS: Final[dict[str, dict[Language, str]]] = {
     "time_var": {"en": "The variable that gives the time", "zh": "时间变量"},
     "cluster_var": {"en": "The variable by which standard errors are clustered", "zh": "标准误的聚类变量"},
     "instruments": {"en": "The instrument for the endogenous variable", "zh": "工具变量"},
+    "running_var": {"en": "The running variable of the discontinuity", "zh": "断点回归的驱动变量"},
+    "duration_var": {"en": "The time until the event or the end of observation", "zh": "生存时间变量"},
+    "event_var": {
+        "en": "The 0/1 variable that marks the event (0: censored)",
+        "zh": "标记事件是否发生的0/1变量",
+    },
+    "cohort_var": {"en": "The time at which a unit was first treated", "zh": "首次处理时间变量"},
+    "exposure_var": {"en": "The exposure of the counts", "zh": "暴露量变量"},
     "weights_var": {"en": "The weights", "zh": "权重变量"},
     "fixed_effects": {"en": "The fixed effects", "zh": "固定效应"},
 }
@@ -52,7 +64,10 @@ _UNCLEAR: Final = {
     "zh": "“{words}”可能指 {names}。",
 }
 _TEMPLATE_QUESTION: Final = {
-    "en": ("Is this the analysis you want?", "The requirement does not say plainly which analysis is wanted."),
+    "en": (
+        "Is this the analysis you want?",
+        "The requirement does not say plainly which analysis is wanted.",
+    ),
     "zh": ("这是您想要的分析吗？", "研究需求没有明确说明需要哪种分析。"),
 }
 _TIME_LIKE: Final = re.compile(r"year|^yr|date|month|quarter|period|time|wave|年|月|季度|时间|日期", re.IGNORECASE)
@@ -63,7 +78,9 @@ _AFTER_LIKE: Final = re.compile(r"post|after|^y\d\d$|^d\d\d$|后", re.IGNORECASE
 _TREATED_LIKE: Final = re.compile(r"treat|near|policy|处理|政策|实验|试点", re.IGNORECASE)
 
 
-def needed_fields(design: str) -> tuple[str, ...]:
+def needed_fields(design: str, method: str | None = None) -> tuple[str, ...]:
+    if method in {"event_study", "staggered_did"} and design == "did":
+        return ("outcome_var", "entity_var", "time_var", "cohort_var")
     return NEEDED.get(design, _DEFAULT_NEEDS)
 
 
@@ -82,7 +99,7 @@ def required_variables(draft: Draft, profile: DatasetProfile) -> list[RequiredVa
     """Every variable the design needs, with its candidates, whether answered or not."""
     return [
         RequiredVariable(field, DESCRIPTIONS[field][draft.language], candidates(field, draft, profile))
-        for field in needed_fields(draft.design)
+        for field in needed_fields(draft.design, draft.method)
     ]
 
 
@@ -98,7 +115,7 @@ def open_unknowns(
     data no longer have.
     """
     language = draft.language
-    needed = needed_fields(draft.design)
+    needed = needed_fields(draft.design, draft.method)
     asked = []
     fields = dict.fromkeys((*(f for f in needed if not is_answered(draft, f)), *lost, *unclear))
     for field in fields:
@@ -137,7 +154,15 @@ def candidates(field: str, draft: Draft, profile: DatasetProfile, limit: int = 8
 
 
 def _taken(draft: Draft, field: str) -> Collection[str]:
-    singles = ("outcome_var", "treatment_var", "group_var", "post_var", "entity_var", "time_var", "weights_var")
+    singles = (
+        "outcome_var",
+        "treatment_var",
+        "group_var",
+        "post_var",
+        "entity_var",
+        "time_var",
+        "weights_var",
+    )
     names = {getattr(draft, other) for other in singles if other != field}
     lists = ("controls", "instruments", "fixed_effects")
     return {name for name in names if name} | {n for other in lists if other != field for n in getattr(draft, other)}
@@ -166,7 +191,7 @@ def _plausibility(field: str, column: ColumnProfile, profile: DatasetProfile) ->
         return score + (
             0.5 if score and field == "group_var" and (column.n_unique == 2 or _TREATED_LIKE.search(name)) else 0.0
         )
-    if field == "post_var":
+    if field in {"post_var", "event_var"}:
         return (1.0 if numeric and column.n_unique == 2 else 0.0) + (
             1.0 if numeric and _AFTER_LIKE.search(column.stata_name) else 0.0
         )

@@ -102,6 +102,7 @@ def used_columns(draft: Draft) -> list[str]:
     """Every column that plays a part in the analysis, each once."""
     singles = (
         draft.outcome_var, draft.treatment_var, draft.group_var, draft.post_var, draft.cluster_var, draft.weights_var,
+        draft.running_var, draft.duration_var, draft.event_var, draft.cohort_var, draft.exposure_var,
     )  # fmt: skip
     panel = (draft.entity_var, draft.time_var) if draft.design in {"panel", "did"} else ()
     lists = (*draft.controls, *draft.instruments, *draft.fixed_effects, *draft.variables)

@@ -26,6 +26,7 @@ _CONNECTOR: Final = re.compile(
     r"(?:and|or|as well as|plus|以及|还有|the|their|log of|&|\+)?(?:\s+the|\s+their)?[\s\"'“”‘’(（]*$",
     re.IGNORECASE,
 )
+_NO_GUESSING: Final = frozenset({"time", "entity", "post", "running", "duration", "event", "cohort", "exposure"})
 _AT_ONCE: Final = re.compile(r"^[\s\"'“”‘’(（:：]*(?:the\s+|by\s+|is\s+)?$", re.IGNORECASE)
 _NEAR_END: Final = 28
 _TWO_WAY: Final = re.compile(r"two[\s-]*way|\btwfe\b|双向", re.IGNORECASE)
@@ -66,6 +67,13 @@ class Found(msgspec.Struct, frozen=True):
     group: str | None = None
     post: str | None = None
     weights: str | None = None
+    running: str | None = None
+    cutoff: float | None = None
+    duration: str | None = None
+    event: str | None = None
+    cohort: str | None = None
+    exposure: str | None = None
+    lags: int | None = None
     variables: tuple[str, ...] = ()
     interactions: tuple[str, ...] = ()
     mentioned: tuple[str, ...] = ()
@@ -127,8 +135,9 @@ class RoleReader:
         self._unclear: list[tuple[str, str, tuple[str, ...]]] = []
         self._spelling: list[tuple[str, str]] = []
 
-    def read(self, *, compares: bool) -> Found:
-        """`compares` tells that groups are compared, so a column with few values is the group."""
+    def read(self, *, compares: bool, classes: bool = False) -> Found:
+        """`compares` tells that groups are compared, so a column with few values is the group; `classes` that
+        the outcome may be text."""
         weights = self._first("weights", numeric=True)
         instruments = self._all("instruments", without=(weights,))
         cluster = self._first("cluster")
@@ -136,8 +145,9 @@ class RoleReader:
             cluster = self._panel_side("cluster")
         fixed = self._fixed_effects()
         post, group = self._first("post"), self._group()
-        special = (weights, *instruments)
-        outcome = self._first("outcome", without=(*special, group, post), numeric=True)
+        exposure = self._first("exposure", numeric=True)
+        special = (weights, exposure, *instruments)
+        outcome = self._first("outcome", without=(*special, group, post), numeric=not classes)
         treatment = self._first("treatment", without=(*special, outcome))
         regressors = [*self._all("treatment", without=special), *self._all("regressors", without=special)]
         rest = [name for name in regressors if name not in (outcome, treatment)]
@@ -160,6 +170,11 @@ class RoleReader:
             group=group,
             post=post,
             weights=weights,
+            running=self._first("running", numeric=True),
+            duration=self._first("duration", numeric=True),
+            event=self._first("event"),
+            cohort=self._first("cohort"),
+            exposure=exposure,
             variables=tuple(self._all("variables", without=())),
             interactions=tuple(self._interactions()),
             mentioned=tuple(dict.fromkeys(m.column for m in self.mentions if m.column)),
@@ -268,7 +283,7 @@ class RoleReader:
 
     def _near(self, slot: Slot) -> Iterator[str]:
         """Columns whose names are a slip of the pen away from a word of the slot."""
-        if slot.role in {"time", "entity", "post"}:
+        if slot.role in _NO_GUESSING:
             return
         for match in _IDENTIFIER.finditer(slot.text):
             word = match.group().lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -15,10 +15,13 @@ from ssd.drafts.design import (
     regression_for,
     without_negations,
 )
+from ssd.drafts.design_roles import for_design
 from ssd.drafts.goals import suggested_goal
 from ssd.drafts.language import Language, language_of
 from ssd.drafts.mentions import Lexicon
+from ssd.drafts.methods import CLASS_OUTCOMES
 from ssd.drafts.roles import Found, RoleReader
+from ssd.drafts.samples import Filter, read_sample
 from ssd.inputs.models import DatasetProfile
 
 LONGEST_TEXT: Final = 2000
@@ -27,12 +30,13 @@ LONGEST_TEXT: Final = 2000
 _FIELDS: Final = {
     "outcome": "outcome_var", "treatment": "treatment_var", "regressors": "treatment_var", "controls": "controls",
     "instruments": "instruments", "cluster": "cluster_var", "group": "group_var", "post": "post_var",
-    "weights": "weights_var", "entity": "entity_var", "time": "time_var",
+    "weights": "weights_var", "entity": "entity_var", "time": "time_var", "running": "running_var",
+    "duration": "duration_var", "event": "event_var", "cohort": "cohort_var", "exposure": "exposure_var",
 }  # fmt: skip
 _NAMED, _IN_WORDS, _FROM_ROLES, _NOTHING_SAID = 1.0, 0.9, 0.65, 0.3
 """How certain a design is: a method is named, ordinary words ask for it, only variables are named, nothing is."""
-_AFTER_NAME: Final = re.compile(r"post|after|^y\d\d$|^d\d\d$|后$|后_?\d*$|时期", re.IGNORECASE)
-_TREATED_NAME: Final = re.compile(r"treat|near|policy|处理|实验|试点", re.IGNORECASE)
+_BLANKS: Final = re.compile(r"[^\S\n]+")
+_LINES: Final = re.compile(r"\s*\n\s*")
 
 
 class Understanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +49,11 @@ class Understanding(msgspec.Struct, frozen=True, kw_only=True):
     """0 to 1: how plainly the text asks for this design."""
     goal: str | None
     found: Found
+    method: str | None = None
+    """The method within the design (methods.py), when one is named."""
+    filters: tuple[Filter, ...] = ()
+    assumed: tuple[tuple[str, str, Any], ...] = ()
+    """(column, word, value) where the coding of a column was taken for granted."""
     hints: tuple[str, ...] = ()
     unclear: dict[str, tuple[str, tuple[str, ...]]] = {}
 
@@ -52,13 +61,18 @@ class Understanding(msgspec.Struct, frozen=True, kw_only=True):
 def understand(requirement: str, profile: DatasetProfile) -> Understanding:
     """Read design, goal and roles. Pure: the same text and profile give the same answer."""
     language = language_of(requirement)
-    text = without_negations(requirement[:LONGEST_TEXT])
+    text = without_negations(_LINES.sub("\n", _BLANKS.sub(" ", requirement[:LONGEST_TEXT])))
     lexicon = Lexicon(profile)
     mentions = lexicon.mentions(text)
     cue = explicit_design(text)
+    sample = read_sample(text, mentions, profile, lexicon, did=cue is not None and cue.design in {"did", "rdd"})
+    whole, text = text, sample.without(text)
+    mentions = [m for m in mentions if all(m.end <= start or m.start >= end for start, end in sample.spans)]
     implied = implied_design(text)
-    compares = cue is None and implied is not None and implied.design == "test"
-    found = RoleReader(text, profile, lexicon, mentions).read(compares=compares)
+    compares = cue.design == "test" if cue is not None else implied is not None and implied.design == "test"
+    found = RoleReader(text, profile, lexicon, mentions).read(
+        compares=compares, classes=cue is not None and cue.method in CLASS_OUTCOMES
+    )
     if cue is not None and found.outcome is None:
         found = _bare_list(cue.design or "", found, profile)
     found = _with_leftover(found)
@@ -81,7 +95,10 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
     certainty = _NAMED if cue is not None else _IN_WORDS if words else _FROM_ROLES if found.outcome else _NOTHING_SAID
     if words is None:
         hints.append("no word of the requirement names a method")
-    found = _for_design(design, found, text, profile)
+    method = cue.method if cue is not None and cue.design == design else None
+    found = for_design(design, method, found, whole, profile)
+    filters = tuple(f for f in sample.filters if f.var not in (found.running, found.outcome, found.treatment))
+    hints += [f"took {value} in {name} for “{word}”" for name, word, value in sample.assumed]
     goal = suggested_goal(text, design, design_is_clear=clear)
     return Understanding(
         language=language,
@@ -90,6 +107,9 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
         certainty=certainty,
         goal=goal,
         found=found,
+        method=method,
+        filters=filters,
+        assumed=sample.assumed,
         hints=tuple(hints),
         unclear=_unclear(found),
     )
@@ -151,56 +171,6 @@ def _with_leftover(found: Found) -> Found:
     placed = {found.outcome, found.cluster, found.weights, *found.fixed_effects, *found.instruments}
     left = [name for name in found.mentioned if name not in placed]
     return msgspec.structs.replace(found, treatment=left[0]) if len(left) == 1 else found
-
-
-def _for_design(design: str, found: Found, text: str, profile: DatasetProfile) -> Found:
-    """The roles as the design uses them."""
-    if design in {"descriptive", "correlation"}:
-        return _for_description(design, found, profile)
-    if design == "test":
-        return msgspec.structs.replace(found, treatment=None, controls=(), variables=())
-    if design == "did":
-        return _for_did(found, profile)
-    found = msgspec.structs.replace(found, variables=(), post=None)
-    if found.treatment is None and found.group not in (None, found.outcome):
-        found = msgspec.structs.replace(found, treatment=found.group)
-    found = msgspec.structs.replace(found, group=None)
-    if design == "panel" and not found.fixed_effects and found.entity:
-        found = msgspec.structs.replace(found, fixed_effects=(found.entity, *([found.time] if found.time else [])))
-    controls = tuple(n for n in found.controls if n not in (found.treatment, found.outcome, *found.instruments))
-    return msgspec.structs.replace(found, controls=controls)
-
-
-def _for_description(design: str, found: Found, profile: DatasetProfile) -> Found:
-    group = found.group if design == "descriptive" else None
-    numeric = {c.stata_name for c in profile.columns if c.inferred_type in {"integer", "number", "boolean"}}
-    listed = found.mentioned if design == "correlation" or not found.variables else found.variables
-    names = [name for name in listed if name != group and (design == "descriptive" or name in numeric)]
-    return msgspec.structs.replace(
-        found, outcome=None, treatment=None, controls=(), group=group, post=None, variables=tuple(names)
-    )
-
-
-def _for_did(found: Found, profile: DatasetProfile) -> Found:
-    """Group and period of a difference-in-differences, from words or from the names of 0/1 columns."""
-    binary = [c.stata_name for c in profile.columns if c.n_unique == 2 and c.inferred_type != "string"]
-    used = {found.outcome, *found.controls}
-    pair = [name for term in found.interactions for name in term.split("#")]
-    named = [n for n in (*pair, *found.mentioned) if n in binary and n not in used]
-    post = found.post if found.post in binary else next((n for n in named if _AFTER_NAME.search(n)), None)
-    if post is None:
-        post = next((n for n in binary if _AFTER_NAME.search(n) and n not in used), None)
-    group = found.group if found.group and found.group != post else None
-    if group is None and found.treatment in binary and found.treatment != post:
-        group = found.treatment
-    if group is None:
-        group = next((n for n in named if n != post), None)
-    if group is None:
-        group = next((n for n in binary if _TREATED_NAME.search(n) and n not in used and n != post), None)
-    controls = tuple(n for n in found.controls if n not in (group, post, found.outcome))
-    return msgspec.structs.replace(
-        found, group=group, post=post, treatment=None, controls=controls, variables=(), interactions=()
-    )
 
 
 def _unclear(found: Found) -> dict[str, tuple[str, tuple[str, ...]]]:

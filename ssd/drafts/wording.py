@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ssd.drafts.language import Language
+from ssd.drafts.methods import method_of
 from ssd.drafts.models import Draft
 from ssd.inputs.models import DatasetProfile
 
@@ -25,18 +26,67 @@ METHODS: Final[dict[str, dict[Language, str]]] = {
 }
 
 
-def method_name(design: str, language: Language) -> str:
+_OPERATORS: Final[dict[str, dict[Language, str]]] = {
+    "eq": {"en": "=", "zh": "="}, "ne": {"en": "≠", "zh": "≠"}, "lt": {"en": "<", "zh": "<"},
+    "le": {"en": "≤", "zh": "≤"}, "gt": {"en": ">", "zh": ">"}, "ge": {"en": "≥", "zh": "≥"},
+    "in": {"en": "in", "zh": "取值于"}, "missing": {"en": "is missing", "zh": "缺失"},
+    "not_missing": {"en": "is not missing", "zh": "不缺失"},
+}  # fmt: skip
+
+
+def method_name(design: str, language: Language, method: str | None = None) -> str:
+    named = method_of(method)
+    if named is not None and named.design == design:
+        return named.names[language]
     return METHODS.get(design, {"en": f"an analysis of kind “{design}”", "zh": f"“{design}”类分析"})[language]
+
+
+def condition(entry: dict[str, Any], language: Language) -> str:
+    """A filter in words: `year ≥ 2010`, `25 ≤ age ≤ 60`."""
+    var, op, value = entry.get("var"), str(entry.get("op")), entry.get("value")
+    if op == "between" and isinstance(value, list) and len(value) == 2:
+        return f"{value[0]} ≤ {var} ≤ {value[1]}"
+    sign = _OPERATORS.get(op, {"en": op, "zh": op})[language]
+    return f"{var} {sign}" if value is None else f"{var} {sign} {value}"
+
+
+def _details(draft: Draft, named: dict[str, str]) -> list[str]:
+    """What only some designs have, and the sample."""
+    zh = draft.language == "zh"
+    said = []
+    for field, english, chinese in _DETAILS:
+        name = getattr(draft, field)
+        if name:
+            said.append(f"{chinese}：{named[name]}。" if zh else f"{english}: {named[name]}.")
+    if draft.cutoff is not None:
+        said.append(f"断点：{draft.cutoff:g}。" if zh else f"Cutoff: {draft.cutoff:g}.")
+    if draft.lags is not None:
+        said.append(f"滞后阶数：{draft.lags}。" if zh else f"Lags: {draft.lags}.")
+    entries = draft.default_overrides.get("filters")
+    if isinstance(entries, list) and entries:
+        words = [condition(entry, draft.language) for entry in entries if isinstance(entry, dict)]
+        said.append(f"样本限于：{'，'.join(words)}。" if zh else f"Only observations with {' and '.join(words)}.")
+    return said
+
+
+_DETAILS: Final = (
+    ("running_var", "Running variable", "驱动变量"),
+    ("duration_var", "Survival time", "生存时间"),
+    ("event_var", "Event", "结局事件"),
+    ("cohort_var", "Time of first treatment", "首次处理时间"),
+    ("exposure_var", "Exposure", "暴露量"),
+)
 
 
 def draft_text(draft: Draft, profile: DatasetProfile) -> str:
     """A few sentences a researcher can check: question, method, variables, open points, data."""
     sentences = _chinese(draft, profile) if draft.language == "zh" else _english(draft, profile)
+    sentences += draft.warnings
     return ("" if draft.language == "zh" else " ").join(sentences)
 
 
 def _english(draft: Draft, profile: DatasetProfile) -> list[str]:
-    method = method_name(draft.design, "en")
+    method = method_name(draft.design, "en", draft.method)
     named = {name: _described(name, profile, "en") for name in _names(draft)}
 
     def several(names: list[str]) -> str:
@@ -59,6 +109,7 @@ def _english(draft: Draft, profile: DatasetProfile) -> list[str]:
         said.append(f"Standard errors are clustered by {named[draft.cluster_var]}.")
     if draft.weights_var:
         said.append(f"Observations are weighted by {named[draft.weights_var]}.")
+    said += _details(draft, named)
     said.append(f"The data have {profile.row_count:,} rows and {profile.column_count} columns.")
     blocking = [unknown.description for unknown in draft.open_unknowns if unknown.blocking]
     if blocking:
@@ -78,6 +129,14 @@ def _question_en(draft: Draft, named: dict[str, str]) -> str:
         return f"you want to know how {variables or 'the variables'} go together"
     if draft.design == "test":
         return f"you want to know whether {outcome} differs between the groups of {group}"
+    if draft.design == "did" and draft.cohort_var:
+        return f"you want to know how {outcome} changed once the units were treated"
+    if draft.design == "survival":
+        return "you want to know how long it takes until the event" + (
+            f", and how {treatment} changes it" if treatment else ""
+        )
+    if draft.design == "timeseries" and variables:
+        return f"you want to know how {variables} move over time"
     if draft.design == "did":
         period = named.get(draft.post_var or "", "a period still to be named")
         return f"you want to know how {outcome} changed in the treated group ({group}) after the policy ({period})"
@@ -92,7 +151,10 @@ def _chinese(draft: Draft, profile: DatasetProfile) -> list[str]:
     def several(names: list[str]) -> str:
         return "、".join(named[name] for name in names)
 
-    said = [f"我们的理解：{_question_zh(draft, named)}。", f"采用的方法是{method_name(draft.design, 'zh')}。"]
+    said = [
+        f"我们的理解：{_question_zh(draft, named)}。",
+        f"采用的方法是{method_name(draft.design, 'zh', draft.method)}。",
+    ]
     if draft.controls:
         said.append(f"控制变量：{several(draft.controls)}。")
     if draft.instruments:
@@ -107,6 +169,7 @@ def _chinese(draft: Draft, profile: DatasetProfile) -> list[str]:
         said.append(f"标准误聚类到{named[draft.cluster_var]}。")
     if draft.weights_var:
         said.append(f"以{named[draft.weights_var]}为权重。")
+    said += _details(draft, named)
     said.append(f"数据共{profile.row_count}行、{profile.column_count}列。")
     blocking = [unknown.description for unknown in draft.open_unknowns if unknown.blocking]
     if blocking:
@@ -126,6 +189,12 @@ def _question_zh(draft: Draft, named: dict[str, str]) -> str:
         return f"考察{variables or '各变量'}之间的相关性"
     if draft.design == "test":
         return f"比较{outcome}在{group}各组之间是否有差异"
+    if draft.design == "did" and draft.cohort_var:
+        return f"考察各个体受处理之后{outcome}发生了怎样的变化"
+    if draft.design == "survival":
+        return "考察事件发生所需的时间" + (f"以及{treatment}对它的影响" if treatment else "")
+    if draft.design == "timeseries" and variables:
+        return f"考察{variables}随时间的变化"
     if draft.design == "did":
         period = named.get(draft.post_var or "", "（待确定的时期变量）")
         return f"考察政策实施后（{period}）处理组（{group}）的{outcome}发生了怎样的变化"
@@ -137,7 +206,8 @@ def _question_zh(draft: Draft, named: dict[str, str]) -> str:
 def _names(draft: Draft) -> list[str]:
     singles = (
         draft.outcome_var, draft.treatment_var, draft.group_var, draft.post_var, draft.entity_var, draft.time_var,
-        draft.cluster_var, draft.weights_var,
+        draft.cluster_var, draft.weights_var, draft.running_var, draft.duration_var, draft.event_var, draft.cohort_var,
+        draft.exposure_var,
     )  # fmt: skip
     lists = (*draft.controls, *draft.instruments, *draft.fixed_effects, *draft.variables)
     return [name for name in (*singles, *lists) if name]

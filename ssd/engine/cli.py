@@ -23,11 +23,13 @@ from ssd.engine.session import ErrorPosition, Session
 
 USAGE: Final = f"""usage: {NAME} [-b | -e] [--strict-exit] do FILE.do [arguments]
        {NAME} check FILE.do
+       {NAME} reference [FOLDER]
        {NAME} --version | --help
 
   -b, -e         write FILE.log in the current folder instead of standard output
   --strict-exit  exit 1 when the do-file ends in an error (as in Stata, it is 0 otherwise)
   check          parse only; list what is not supported, with line numbers; exit 1 if there is any
+  reference      print docs/engine.md, counting the cases in FOLDER (tests/engine)
 
 SSD_ENGINE_STATUS names a file that receives {{rc, message, command, line, file}} as JSON at the end.
 """
@@ -68,6 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
         from ssd.engine.lang.scan import check_file
 
         return check_file(Path(words[1]), sys.stdout)
+    if words[:1] == ["reference"] and len(words) <= 2:
+        from ssd.engine.reference import gather, render
+
+        sys.stdout.write(render(gather(Path(words[1] if len(words) == 2 else "tests/engine"))))
+        return 0
     if len(words) < 2 or words[0] not in ("do", "run"):
         sys.stderr.write(USAGE)
         return 2

@@ -11,6 +11,7 @@ import numpy as np
 
 from ssd.engine.commands.declare import Groups, Weight
 from ssd.engine.data.dataset import Dataset, ObjectArray
+from ssd.engine.data.limits import Limits
 from ssd.engine.errors import StataError, type_mismatch
 from ssd.engine.lang.calls import Call, Program
 from ssd.engine.lang.rng import Rng
@@ -58,6 +59,8 @@ class Session:
     error_position: ErrorPosition | None = None
     root: Path | None = None
     """The folder below which files may be written; the folder the run started in."""
+    limits: Limits = field(default_factory=Limits)
+    """What `set maxvar` and `set max_memory` allow."""
     state: dict[str, Any] = field(default_factory=dict)
     """What single command families keep between their commands, by family name (frames, timers, open files)."""
     stop: Event | None = None
@@ -72,11 +75,12 @@ class Session:
     def __setattr__(self, name: str, value: Any) -> None:
         """Link the data with the estimation results, so that e(sample) follows the observations."""
         object.__setattr__(self, name, value)
-        if name not in ("data", "e") or not {"data", "e"} <= self.__dict__.keys():
+        if name not in ("data", "e", "limits") or not {"data", "e", "limits"} <= self.__dict__.keys():
             return
         if name == "data" and self.data.kept_sample is not None and self.data.followed is self.e:
             self.e.sample = self.data.kept_sample.copy()
         self.data.followed = self.e
+        self.data.limits = self.limits
 
     # --- evaluation (implemented in lang/ and expr/, bound here) ---
     def evaluate(

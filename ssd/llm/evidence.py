@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
@@ -13,6 +14,16 @@ EvidenceFolder = Callable[[str | None, str], Path]
 """(job_id, call_id) → the folder of the call's evidence."""
 
 SCHEMA_VERSION: Final = 1
+
+
+class EvidenceFile(msgspec.Struct, frozen=True):
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+ListEvidence = Callable[[sqlite3.Connection, str, str, list[EvidenceFile]], None]
+"""(connection, job_id, call_id, files): makes evidence known to the clients of a job."""
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,13 +62,23 @@ def write_prompt(folder: Path, prompt: str) -> None:
     _place(folder / "prompt.txt", prompt.encode())
 
 
-def write_all(folder: Path, prompt: str, response: str, meta: Meta) -> None:
-    """When the call has ended; the prompt again if later turns were added to it."""
-    written = folder / "prompt.txt"
-    if not written.is_file() or written.stat().st_size != len(prompt.encode()):
-        write_prompt(folder, prompt)
-    _place(folder / "response.txt", response.encode())
-    _place(folder / "meta.json", msgspec.json.format(msgspec.json.encode(meta), indent=2) + b"\n")
+def write_all(folder: Path, prompt: str, response: str, meta: Meta, begun: bool) -> list[EvidenceFile]:
+    """When the call has ended. What lies in the folder then.
+
+    The prompt is written again, since later turns may have been added to it. When the folder was `begun`
+    before the call and is gone, its job was deleted meanwhile: then nothing is written.
+    """
+    if begun and not folder.is_dir():
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "prompt.txt": prompt.encode(),
+        "response.txt": response.encode(),
+        "meta.json": msgspec.json.format(msgspec.json.encode(meta), indent=2) + b"\n",
+    }
+    for name, content in contents.items():
+        _place(folder / name, content)
+    return [EvidenceFile(name, len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()]
 
 
 def _place(target: Path, content: bytes) -> None:

@@ -26,13 +26,13 @@ from ssd.llm import admission, answers, cache, evidence, ledger, prompts, settle
 from ssd.llm.conversation import CallFailure, Exchange, worst_cost
 from ssd.llm.models import ABANDONED, CallStatus, LlmOutcome, LlmRequest
 from ssd.llm.prices import Prices
-from ssd.llm.providers.configured import configured_providers
 from ssd.llm.providers.protocol import Provider
 from ssd.llm.providers.retry import RetryPolicy
 from ssd.llm.redaction import Redactor
 from ssd.settings import Settings
 
 T = TypeVar("T", bound=msgspec.Struct)
+W = TypeVar("W")
 Downstream = Callable[[sqlite3.Connection, LlmOutcome[Any]], None]
 
 logger = structlog.get_logger(__name__)
@@ -53,6 +53,7 @@ class Gateway:
         prices: Prices,
         redactor: Redactor,
         evidence_folder: evidence.EvidenceFolder,
+        list_evidence: evidence.ListEvidence | None = None,
     ) -> None:
         self.boot_id = secrets.token_hex(8)
         self._settings = settings
@@ -61,6 +62,7 @@ class Gateway:
         self._prices = prices
         self._redactor = redactor
         self._evidence_folder = evidence_folder
+        self._list_evidence = list_evidence
         self._policy = RetryPolicy(
             settings.llm_max_attempts,
             settings.llm_retry_backoff_base_seconds,
@@ -70,7 +72,11 @@ class Gateway:
 
     @classmethod
     def configured(
-        cls, settings: Settings, database: Database, evidence_folder: evidence.EvidenceFolder
+        cls,
+        settings: Settings,
+        database: Database,
+        evidence_folder: evidence.EvidenceFolder,
+        list_evidence: evidence.ListEvidence | None = None,
     ) -> Gateway | None:
         """The gateway to the providers the settings name; None when they name none.
 
@@ -78,10 +84,13 @@ class Gateway:
         """
         if settings.llm_provider == "none" and settings.llm_fallback_provider == "none":
             return None
+        # The HTTP client is 40 ms and 3 MB of start-up that a server without a provider does not need.
+        from ssd.llm.providers.configured import configured_providers
+
         prices = Prices.load(settings.llm_prices_file)
         providers = configured_providers(settings, prices)
         keys = [key.reveal() for key in (settings.llm_api_key, settings.llm_fallback_api_key) if key is not None]
-        return cls(settings, database, providers, prices, Redactor(keys), evidence_folder)
+        return cls(settings, database, providers, prices, Redactor(keys), evidence_folder, list_evidence)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -169,7 +178,7 @@ class Gateway:
             case admission.InProgress(call_id=call_id):
                 return await self._joined(call_id)
             case admission.Blocked(reason=reason):
-                logger.info("SS_LLM_CALL_BLOCKED", call_id=call.call_id, operation=call.request.operation)
+                logger.info("SS_LLM_CALL_BLOCKED", reason=reason, **_names(call))
                 message = f"The call to the model was stopped: {reason}."
                 raise SsdError("LLM_BLOCKED", message, block_reason=reason, call_id=call.call_id)
             case admission.Hit(answer=answer):
@@ -240,7 +249,6 @@ class Gateway:
             cached=True,
         )
         closing = self._closing(call, CallStatus.SUCCESS, provider=answer.provider, model=answer.model, cached=True)
-        await self._write_evidence(call, closing, call.prompt.text(), answer.value)
         return await self._succeed(call, closing, outcome, answer.value, cache_key=None)
 
     async def _from_provider(
@@ -259,8 +267,8 @@ class Gateway:
             deadline_seconds=self._deadline(call.request, admitted.timeout_seconds),
         )
         call.exchange = exchange
-        logger.info("SS_LLM_CALL_START", call_id=call.call_id, operation=call.request.operation)
-        await self._write_files(evidence.write_prompt, self._folder(call), exchange.transcript())
+        logger.info("SS_LLM_CALL_START", **_names(call))
+        await self._on_disk(evidence.write_prompt, self._folder(call), exchange.transcript())
         value, content = await exchange.run()
         outcome = LlmOutcome(
             value=value,
@@ -273,7 +281,6 @@ class Gateway:
             turns=exchange.turns,
         )
         closing = self._closing(call, CallStatus.SUCCESS)
-        await self._write_evidence(call, closing, exchange.transcript(), exchange.answered())
         key = next(item.cache_key for item in application.candidates if item.provider == exchange.provider)
         return await self._succeed(call, closing, outcome, content, cache_key=key)
 
@@ -283,11 +290,14 @@ class Gateway:
         self, call: _Call[T], closing: ledger.Closing, outcome: LlmOutcome[T], value: str, *, cache_key: str | None
     ) -> LlmOutcome[T]:
         """One transaction: money, roll-ups, breaker, cache, ledger row, and what the caller keeps."""
+        call.answered = True
+        files = await self._write_evidence(call, closing, value)
         ending = self._ending(call, closing, value=value, cache_key=cache_key)
 
         def unit(connection: sqlite3.Connection) -> None:
             if not settlement.close(connection, ending, self._settings):
                 raise SsdError("LLM_CALL_FAILED", call_id=call.call_id, failure_reason=ABANDONED)
+            self._show_evidence(connection, call, files)
             if call.downstream is not None:
                 call.downstream(connection, outcome)
 
@@ -297,7 +307,7 @@ class Gateway:
 
     async def _told(self, call: _Call[Any], error: BaseException) -> BaseException:
         """What the caller is told of `error`; a row that is still pending is closed and what it held is free."""
-        reason, words = _failure(error)
+        reason, words = _failure(error, answered=call.answered)
         message = self._redactor.text(words)
         if call.pending:
             closing = self._closing(call, CallStatus.FAILED, reason=reason, error_message=message)
@@ -316,10 +326,10 @@ class Gateway:
             await self._keep_failure(call, closing)
 
     async def _keep_failure(self, call: _Call[Any], closing: ledger.Closing) -> None:
-        exchange = call.exchange
-        prompt = exchange.transcript() if exchange else call.prompt.text()
         try:
-            await self._write_evidence(call, closing, prompt, exchange.answered() if exchange else "")
+            files = await self._write_evidence(call, closing, "")
+            if files and self._list_evidence is not None:
+                await self._database.write(lambda connection: self._show_evidence(connection, call, files))
         except (OSError, SsdError) as error:
             # The ledger has the failure; a full disk must not hide it behind another.
             logger.warning("SS_LLM_EVIDENCE_LOST", call_id=call.call_id, reason=type(error).__name__)
@@ -350,7 +360,13 @@ class Gateway:
 
     # --- evidence ---
 
-    async def _write_evidence(self, call: _Call[Any], closing: ledger.Closing, prompt: str, response: str) -> None:
+    async def _write_evidence(
+        self, call: _Call[Any], closing: ledger.Closing, value: str
+    ) -> list[evidence.EvidenceFile]:
+        """`value` stands for the response of a call that asked no provider."""
+        exchange = call.exchange
+        prompt = exchange.transcript() if exchange else call.prompt.text()
+        response = exchange.answered() if exchange else value
         meta = evidence.Meta(
             llm_call_id=call.call_id,
             operation=call.request.operation,
@@ -372,11 +388,19 @@ class Gateway:
             attempts=closing.provider_attempts,
             cached=closing.cached,
         )
-        await self._write_files(evidence.write_all, self._folder(call), prompt, response, meta)
+        begun = exchange is not None
+        return await self._on_disk(evidence.write_all, self._folder(call), prompt, response, meta, begun)
 
-    async def _write_files(self, write: Callable[..., None], folder: Path, *content: Any) -> None:
+    def _show_evidence(
+        self, connection: sqlite3.Connection, call: _Call[Any], files: list[evidence.EvidenceFile]
+    ) -> None:
+        job_id = call.request.job_id
+        if self._list_evidence is not None and job_id is not None and files:
+            self._list_evidence(connection, job_id, call.call_id, files)
+
+    async def _on_disk(self, write: Callable[..., W], folder: Path, *content: Any) -> W:
         try:
-            await anyio.to_thread.run_sync(write, folder, *content)
+            return await anyio.to_thread.run_sync(write, folder, *content)
         except OSError as error:
             raise storage_error(error) from error
 
@@ -415,31 +439,45 @@ class _Call(msgspec.Struct, Generic[T]):
     exchange: Exchange[T] | None = None
     pending: bool = False
     """Whether the ledger row of this call may be waiting for its end."""
+    answered: bool = False
+    """Whether there is a valid answer, which only needs to be kept."""
 
     @property
     def call_id(self) -> str:
         return self.claim.call_id
 
 
-def _failure(error: BaseException) -> tuple[str, str]:
+def _failure(error: BaseException, *, answered: bool) -> tuple[str, str]:
     """(reason, words) of the ledger for what ended a call."""
     if isinstance(error, CallFailure):
         return error.reason, error.message
     if isinstance(error, asyncio.CancelledError):
         return ABANDONED, "The caller went away."
+    stage = "not_kept" if answered else "internal"
     if isinstance(error, SsdError):
-        return f"not_kept:{error.code}", error.message
-    return f"not_kept:{type(error).__name__}", "What the caller does with the answer failed."
+        return f"{stage}:{error.code}", error.message
+    words = "What the caller does with the answer failed." if answered else "The call failed inside the service."
+    return f"{stage}:{type(error).__name__}", words
 
 
 def _log_done(call: _Call[Any], closing: ledger.Closing) -> None:
     logger.info(
         "SS_LLM_CALL_DONE",
-        call_id=call.call_id,
-        operation=call.request.operation,
+        **_names(call),
         status=closing.status,
         reason=closing.reason,
         cached=closing.cached,
         cost=closing.cost,
         duration_ms=closing.duration_ms,
     )
+
+
+def _names(call: _Call[Any]) -> dict[str, Any]:
+    """What a log line calls a call by."""
+    request = call.request
+    return {
+        "call_id": call.call_id,
+        "operation": request.operation,
+        "tenant_id": request.scope.tenant_id,
+        "job_id": request.job_id,
+    }

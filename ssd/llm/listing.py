@@ -38,6 +38,8 @@ _BY_FILTERS: Final = {
     (True, True): LIST_TENANT_STATUS,
 }
 
+FIND: Final = f"SELECT {COLUMNS} FROM llm_calls WHERE call_id = ?"  # noqa: S608
+
 CAPS: Final = """
     SELECT tenant_id, user_id, month_cap, updated_at FROM llm_caps ORDER BY tenant_id, user_id LIMIT 1000"""
 BREAKERS: Final = """
@@ -103,6 +105,11 @@ async def calls(
     sql = _BY_FILTERS[tenant_id is not None, status is not None] if job_id is None else LIST_JOB
     parameters = {**place._asdict(), "tenant_id": tenant_id, "status": status, "job_id": job_id, "limit": limit}
     return [call_of(row) for row in await database.all(sql, parameters)]
+
+
+async def call(database: Database, call_id: str) -> Call | None:
+    row = await database.one(FIND, (call_id,))
+    return None if row is None else call_of(row)
 
 
 async def user_caps(database: Database) -> list[UserCap]:

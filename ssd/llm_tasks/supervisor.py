@@ -18,8 +18,8 @@ from ssd.llm_tasks.models import Task, TaskError
 
 logger = structlog.get_logger(__name__)
 
-SLOTS: Final = 8
-"""Tasks at the same time: they wait for the provider, not for this machine."""
+SLOTS: Final = 64
+"""Tasks at the same time. They wait for the provider, not for this machine; the controls of the gateway bound them."""
 LEASE_SECONDS: Final = 60.0
 HEARTBEAT_SECONDS: Final = 15.0
 RECOVERY_SECONDS: Final = 30.0

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from ssd.drafts.models import Draft
+from ssd.drafts.models import Draft, Unplaced
 from ssd.drafts.quality import used_columns
 from ssd.inputs.models import DatasetProfile
+from ssd.plans.unplaced import unplaced
 from ssd.templates.library import Library
 from ssd.templates.models import BindingProblem, Parameter, Template
 
@@ -18,6 +19,8 @@ ROLE_FIELDS: Final = {
     "outcome": "outcome_var", "treatment": "treatment_var", "covariates": "controls", "entity": "entity_var",
     "time": "time_var", "cluster": "cluster_var", "instruments": "instruments", "group": "group_var",
     "post": "post_var", "weights": "weights_var", "fixed_effects": "fixed_effects", "variables": "variables",
+    "running_variable": "running_var", "duration": "duration_var", "event": "event_var", "cohort": "cohort_var",
+    "exposure": "exposure_var", "cutoff": "cutoff", "lags": "lags",
 }  # fmt: skip
 """Which field of the draft answers a role; the fields are the words of questions and errors."""
 
@@ -27,8 +30,13 @@ class Binding(msgspec.Struct, frozen=True):
 
     params: dict[str, Any]
     problems: list[BindingProblem]
-    unused: list[str]
-    """Fields of the draft that are set but for which the template has no parameter."""
+    unplaced: list[Unplaced]
+    """What the draft holds for which the template has no parameter."""
+
+    @property
+    def unused(self) -> list[str]:
+        """The fields of what has no place."""
+        return [item.field for item in self.unplaced]
 
 
 def bind(
@@ -49,7 +57,7 @@ def bind(
     params |= preset or {}
     params = _without_clashes(template, params, set(overrides or {}) | set(preset or {}))
     problems = library.check_binding(template, params, profile)
-    return Binding(params, problems, _unused(template, draft))
+    return Binding(params, problems, unplaced(template, draft, params))
 
 
 def _value(parameter: Parameter, template: Template, draft: Draft, profile: DatasetProfile) -> Any:
@@ -90,7 +98,13 @@ def _covariates(draft: Draft, template: Template) -> list[str]:
     if "entity" in roles:
         fixed |= {name for name in (draft.entity_var, draft.time_var) if name}
     treatment = _treatment(draft, takes_group="group" in roles)
-    other = {draft.outcome_var, treatment, *draft.instruments, *fixed, draft.post_var if "post" in roles else None}
+    other = {
+        draft.outcome_var,
+        treatment,
+        *draft.instruments,
+        *fixed,
+        draft.post_var if "post" in roles else None,
+    }
     return [name for name in draft.controls if name not in other]
 
 
@@ -141,24 +155,3 @@ def _names(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-_ALWAYS_PLACED: Final = frozenset({"outcome_var", "variables"})
-_PLACES: Final = {
-    "treatment_var": {"treatment", "group"},
-    "group_var": {"group", "treatment"},
-    "fixed_effects": {"fixed_effects", "entity"},
-    "instruments": {"instruments"},
-    "controls": {"covariates"},
-    "cluster_var": {"cluster"},
-    "weights_var": {"weights"},
-    "post_var": {"post"},
-}
-
-
-def _unused(template: Template, draft: Draft) -> list[str]:
-    roles = {p.role for p in template.parameters}
-    unused = [field for field, places in _PLACES.items() if getattr(draft, field) and not places & roles]
-    if draft.interaction_terms and "interactions" not in roles:
-        unused.append("interaction_terms")
-    return unused

@@ -31,6 +31,7 @@ from ssd.plans.models import (
 )
 from ssd.plans.pipeline import MOST_ROBUSTNESS, PipelineBuilder, Stage, chosen, draft_roles, skeleton
 from ssd.plans.selection import Choice, Selector
+from ssd.plans.unplaced import usable_overrides
 from ssd.templates.library import Library
 from ssd.templates.models import BindingProblem, Template
 
@@ -118,7 +119,8 @@ class Freezer:
         if choice is None:
             raise SsdError("LIBRARY_INVALID", "The template library is empty.")
         template = self._library.get(choice.template_id)
-        overrides = {**draft.default_overrides, **decided.confirmation.overrides}
+        said = {**decided.stored.edits.get("default_overrides", {}), **decided.confirmation.overrides}
+        overrides = usable_overrides({**draft.default_overrides, **said}, said, template)
         _refuse_unknown_parameters(template, overrides)
         binding = bind(self._library, template, draft, profile, overrides)
         _refuse_incomplete(decided.job_id, draft, template, binding, profile)
@@ -270,7 +272,9 @@ def _refuse_unknown_parameters(template: Template, overrides: dict[str, Any]) ->
     if unknown:
         errors = tuple(
             FieldError(
-                f"default_overrides.{name}"[:120], f"{template.id} has no such parameter", ", ".join(sorted(known))
+                f"default_overrides.{name}"[:120],
+                f"{template.id} has no such parameter",
+                ", ".join(sorted(known)),
             )
             for name in unknown
         )
@@ -365,13 +369,19 @@ def _next_actions(job_id: str, fields: list[MissingField], params: list[MissingP
         )  # fmt: skip
         updates = [name.split(".", 1)[1] for name in names]
         by_field = {name: _schema(item.candidates) for name, item in zip(updates, fields, strict=True)}
-        patch = {"type": "object", "properties": {"field_updates": {"type": "object", "properties": by_field}}}
+        patch = {
+            "type": "object",
+            "properties": {"field_updates": {"type": "object", "properties": by_field}},
+        }
         actions.append(
             NextAction("patch_draft", "http", "Correct the draft", "POST", f"{root}/draft/patch", updates, patch)
         )
     if params:
         names = [item.param for item in params]
-        overrides = {"type": "object", "properties": {item.param: _schema(item.candidates) for item in params}}
+        overrides = {
+            "type": "object",
+            "properties": {item.param: _schema(item.candidates) for item in params},
+        }
         actions.append(
             NextAction(
                 "set_parameters", "http", "Set the parameters and freeze again", "POST", f"{root}/plan/freeze", names,

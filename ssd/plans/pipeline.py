@@ -71,7 +71,12 @@ class PipelineBuilder:
         return self.rendered(*self.stages(main, params, overrides))
 
     def stages(
-        self, main: Template, params: dict[str, Any], overrides: dict[str, Any], *, most: int = MOST_ROBUSTNESS
+        self,
+        main: Template,
+        params: dict[str, Any],
+        overrides: dict[str, Any],
+        *,
+        most: int = MOST_ROBUSTNESS,
     ) -> tuple[list[Stage], list[Skipped]]:
         """The steps that can be made, with at most `most` checks of robustness, and what was left out."""
         skipped = self._unplaced(main)
@@ -110,7 +115,12 @@ class PipelineBuilder:
         return [Stage("overview", "descriptive_stats", "Overview of the data", template, params, [])]
 
     def _robustness(
-        self, main: Template, main_params: dict[str, Any], overrides: dict[str, Any], skipped: list[Skipped], most: int
+        self,
+        main: Template,
+        main_params: dict[str, Any],
+        overrides: dict[str, Any],
+        skipped: list[Skipped],
+        most: int,
     ) -> list[Stage]:
         stages: list[Stage] = []
         for entry in main.robustness:
@@ -149,8 +159,8 @@ class PipelineBuilder:
         return self._draft
 
     def _unplaced(self, main: Template) -> list[Skipped]:
-        unused = bind(self._library, main, self._draft, self._profile).unused
-        return [Skipped(field, f"{main.id} has no parameter for it") for field in unused]
+        left = bind(self._library, main, self._draft, self._profile).unplaced
+        return [Skipped(item.field, f"{main.id} has no parameter for it: {', '.join(item.names)}") for item in left]
 
     def _render(self, stage: Stage) -> str:
         context = RenderContext(dataset_name=self._dataset.original_name, dataset_sha256=self._dataset.sha256)
@@ -205,7 +215,12 @@ def chosen(stages: list[Stage], skipped: list[Skipped], proposal: StepProposal) 
 def draft_roles(draft: Draft) -> dict[str, Any]:
     """Everything of a draft that decides an analysis."""
     roles = {field: getattr(draft, field) for field in ROLE_FIELDS.values()}
-    return {"design": draft.design, **roles, "interaction_terms": draft.interaction_terms}
+    return {
+        "design": draft.design,
+        **roles,
+        "interaction_terms": draft.interaction_terms,
+        "method": draft.method,
+    }
 
 
 def _contract(template: Template, values: dict[str, Any], folder: str) -> TemplateContract:

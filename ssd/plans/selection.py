@@ -12,6 +12,7 @@ from ssd.drafts.models import Alternative, Draft, SelectedTemplate, TemplateAdvi
 from ssd.inputs.models import DatasetProfile
 from ssd.plans.binding import Binding, bind
 from ssd.plans.models import Candidate, Selection
+from ssd.plans.unplaced import makes_method
 from ssd.templates.library import Library
 from ssd.templates.models import BindingProblem, Template
 
@@ -30,8 +31,16 @@ _RELATED: Final[dict[str, dict[str, float]]] = {
     "discrete": {"ols": 0.4},
     "count": {"ols": 0.4},
     "ols": {"panel": 0.2},
+    "rdd": {"ols": 0.4},
+    "matching": {"ols": 0.4},
+    "survival": {"discrete": 0.3, "ols": 0.2, "descriptive": 0.2},
+    "timeseries": {"ols": 0.4, "descriptive": 0.2},
 }
 """How well a template of another design serves instead."""
+_RELATED_AT_MOST: Final = 0.6
+"""A template that serves less than this is made for another design."""
+_OTHER_METHOD: Final = 0.7
+"""How well a template of the design serves that makes another method than the one named."""
 
 
 class RankedFamily(msgspec.Struct, frozen=True):
@@ -81,7 +90,12 @@ class Choice(msgspec.Struct, frozen=True):
 
     def evidence(self, requirement: str, draft: Draft) -> dict[str, dict[str, Any]]:
         """Content of the evidence files by rel_path."""
-        stage1 = {"requirement": requirement, "design": draft.design, "source": "rule", "families": self.families}
+        stage1 = {
+            "requirement": requirement,
+            "design": draft.design,
+            "source": "rule",
+            "families": self.families,
+        }
         if self.advice is not None and self.advice.families:
             stage1["source"] = "llm"
         candidates = {"weights": {"design": _DESIGN_WEIGHT, "words": _WORDS_WEIGHT, "fit": _FIT_WEIGHT}}
@@ -112,6 +126,8 @@ class Selector:
         if choice is None:
             return None
         language = draft.language
+        template = self._library.get(choice.template_id)
+        binding = bind(self._library, template, draft, profile)
         titles = {template.id: getattr(template.title, language) for template in self._library.templates}
         others = [item for item in choice.candidates if item.template_id != choice.template_id][:4]
         return SelectedTemplate(
@@ -120,6 +136,8 @@ class Selector:
             choice.reason,
             choice.confidence,
             [Alternative(item.template_id, titles[item.template_id], item.reason, item.score) for item in others],
+            serves_design=choice.chosen_by == "user" or design_fit(draft, template) >= _RELATED_AT_MOST,
+            unplaced=binding.unplaced,
         )
 
     def select(self, draft: Draft, requirement: str, profile: DatasetProfile, wanted: str | None) -> Choice | None:
@@ -189,6 +207,8 @@ class Selector:
     def _rank(self, template: Template, draft: Draft, profile: DatasetProfile, words: float) -> RankedTemplate:
         binding = bind(self._library, template, draft, profile)
         design = design_fit(draft, template)
+        if template.design == draft.design and not makes_method(template, draft.method):
+            design *= _OTHER_METHOD
         fit = _binding_fit(binding)
         score = _DESIGN_WEIGHT * design + _WORDS_WEIGHT * words + _FIT_WEIGHT * fit
         return RankedTemplate(
@@ -239,7 +259,8 @@ def _confidence(candidates: list[RankedTemplate], draft: Draft) -> float:
     """How well the first fits, how far it stands before the second, and how plainly its design was asked for."""
     best = candidates[0]
     lead = best.score - candidates[1].score if len(candidates) > 1 else best.score
-    return round(max(0.05, min(0.97, (0.85 * best.score + 0.6 * min(lead, 0.25)) * draft.design_certainty)), 2)
+    most = 0.97 if best.design > _OTHER_METHOD else ASK_BELOW - 0.05
+    return round(max(0.05, min(most, (0.85 * best.score + 0.6 * min(lead, 0.25)) * draft.design_certainty)), 2)
 
 
 def _shares(scores: dict[str, float]) -> dict[str, float]:

@@ -1,4 +1,7 @@
-"""`python -m tests.engine.golden_report [part of an id …] [-v]`: pass or fail per case, with the first mismatch."""
+"""`python -m tests.engine.golden_report [part of an id …] [-v]`: pass or fail per case, with the first mismatch.
+
+With `--index` it writes `published_cases.tsv`: the cases that are expected to pass and the commands they call.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,23 @@ import traceback
 import warnings
 from pathlib import Path
 
+from ssd.engine.reference import commands_in
 from tests.engine.golden import case_files, execute, load, mismatches, pending
+
+INDEX = Path(__file__).with_name("published_cases.tsv")
+
+
+def write_index() -> None:
+    waiting = pending()
+    cases = [load(path) for path in case_files()]
+    rows = [f"{case['id']}\t{' '.join(commands_in(case['commands']))}" for case in cases if case["id"] not in waiting]
+    INDEX.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:
+    if "--index" in arguments:
+        write_index()
+        return 0
     verbose = "-v" in arguments
     wanted = [word for word in arguments if not word.startswith("-")]
     waiting = pending()

@@ -62,3 +62,43 @@ def test_every_setting_is_documented():
     rows = describe()
     assert len(rows) == len(msgspec.structs.fields(Settings))
     assert all(meaning.endswith(".") for _, _, meaning in rows)
+
+
+def test_switches_numbers_and_names_that_may_be_unset(nothing):
+    environment = {
+        "SS_LLM_KILL_SWITCH": "1",
+        "SS_LLM_TEMPERATURE": "0.5",
+        "SS_LLM_SEED": "7",
+        "SS_LLM_BASE_URL": "http://x",
+    }
+    settings = load_settings(environment, nothing)
+    assert (settings.llm_kill_switch, settings.llm_temperature, settings.llm_seed) == (True, 0.5, 7)
+    assert settings.llm_base_url == "http://x"
+    with pytest.raises(SsdError, match="SS_LLM_KILL_SWITCH"):
+        load_settings({"SS_LLM_KILL_SWITCH": "maybe"}, nothing)
+    with pytest.raises(SsdError, match="SS_LLM_TEMPERATURE"):
+        load_settings({"SS_LLM_TEMPERATURE": "warm"}, nothing)
+    with pytest.raises(SsdError, match="anthropic"):
+        load_settings({"SS_LLM_PROVIDER": "other"}, nothing)
+
+
+def test_a_secret_shows_itself_only_when_asked(nothing):
+    settings = load_settings({"SS_LLM_API_KEY": "sk-planted"}, nothing)
+    assert settings.llm_api_key is not None
+    assert settings.llm_api_key.reveal() == "sk-planted"
+    shown = [
+        repr(settings),
+        str(settings.llm_api_key),
+        f"{settings.llm_api_key}",
+        str(msgspec.structs.asdict(settings)),
+    ]
+    shown.append(msgspec.json.encode(settings, enc_hook=str).decode())
+    assert [text for text in shown if "planted" in text] == []
+
+
+def test_a_line_of_dotenv_that_is_no_pair_is_not_repeated(tmp_path):
+    (tmp_path / ".env").write_text("SS_PORT=1\nSS_LLM_API_KEY sk-planted\n")
+    with pytest.raises(SsdError) as refused:
+        load_settings({}, tmp_path / ".env")
+    assert "planted" not in str(refused.value)
+    assert "line 2" in refused.value.message

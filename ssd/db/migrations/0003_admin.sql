@@ -32,3 +32,5 @@ DROP INDEX llm_calls_by_time;
 CREATE INDEX llm_calls_by_time ON llm_calls (started_at, call_id);
 CREATE INDEX llm_calls_by_tenant ON llm_calls (tenant_id, started_at, call_id);
 CREATE INDEX llm_calls_by_status ON llm_calls (status, started_at, call_id);
+DROP INDEX llm_calls_by_job;
+CREATE INDEX llm_calls_by_job ON llm_calls (job_id, started_at, call_id) WHERE job_id IS NOT NULL;

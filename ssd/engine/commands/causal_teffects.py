@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ssd.engine.commands.causal_matching import matching
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import (
     Estimation,
@@ -57,7 +56,7 @@ _LINKS: dict[str, Link] = {"linear": "linear", "logit": "logit", "probit": "prob
     stored="e(N) e(n0) e(n1) e(k_levels) e(treated) e(control) e(cmd) e(subcmd) e(depvar) e(tvar) e(omodel) e(tmodel) "
     "e(stat) e(b) e(V) r(table)",
     refused="treatments with more than two levels, hetprobit, fractional outcome models, tlevel(), osample(), "
-    "generate(), vce(cluster), vce(bootstrap), teffects overlap, predict after teffects, tebalance",
+    "generate(), psmatch with atet, vce(cluster), vce(bootstrap), teffects overlap, predict after teffects, tebalance",
 )
 def teffects(session: Session, line: Line) -> None:
     """Treatment effects: ra, ipw, aipw, ipwra, psmatch, nnmatch."""
@@ -71,6 +70,8 @@ def teffects(session: Session, line: Line) -> None:
             raise unsupported(f"option {name}() of teffects is")
     setup = Setup.read(session, line, estimator, body)
     if estimator in {"psmatch", "nnmatch"}:
+        from ssd.engine.commands.causal_matching import matching
+
         matching(session, line, setup)
     else:
         _equations(session, line, setup)
@@ -108,7 +109,7 @@ class Setup:
             raise StataError(198, "option atet not allowed")
         if statistic == "pomeans" and estimator in {"psmatch", "nnmatch"}:
             raise StataError(198, "option pomeans not allowed")
-        groups = _groups(body)
+        groups = parenthesized(body)
         if len(groups) != 2:
             raise StataError(198, "outcome and treatment models must be specified in parentheses")
         outcome_words, outcome, outcome_constant = _model(groups[0], "linear")
@@ -152,7 +153,9 @@ class Setup:
         shown = f"({self.name_of(self.level)} vs {self.name_of(self.control)})"
         if self.statistic == "pomeans":
             names = [f"POmeans:{value}.{self.tvar}" for value in (self.control, self.level)]
-            rows = [(self.tvar if i == 0 else " ", self.name_of(v), i) for i, v in enumerate((self.control, self.level))]
+            rows = [
+                (self.tvar if i == 0 else " ", self.name_of(v), i) for i, v in enumerate((self.control, self.level))
+            ]
             return names, [("POmeans", rows)]
         title = self.statistic.upper()
         names = [f"{title}:{contrast}", f"POmean:{self.control}.{self.tvar}"]
@@ -181,7 +184,8 @@ def _control(line: Line, levels: list[int], labels: dict[int, str]) -> int:
     raise StataError(198, f"control level {typed} is not a level of the treatment variable")
 
 
-def _groups(text: str) -> list[str]:
+def parenthesized(text: str) -> list[str]:
+    """The texts inside the top-level parentheses of a command."""
     groups: list[str] = []
     position = 0
     while position < len(text):
@@ -192,7 +196,7 @@ def _groups(text: str) -> list[str]:
         elif text[position].isspace():
             position += 1
         else:
-            raise StataError(198, f"invalid syntax: {text[position:].split()[0]} found where ( expected")
+            raise StataError(198, f"invalid syntax: {text[position:].split(maxsplit=1)[0]} found where ( expected")
     return groups
 
 
@@ -249,12 +253,13 @@ def _equations(session: Session, line: Line, setup: Setup) -> None:
         criterion = float(np.sum((moments.sum(axis=0) / len(setup.y)) ** 2))
         session.log.line()
         session.log.line(f"Iteration 0:  EE criterion = {criterion:10.4g}")
-    models = {"outcome": setup.outcome if problem.has_outcome else "", "treatment": setup.treatment if problem.has_treatment else ""}
-    shown = models["outcome"] or "weighted mean"
+    shown: str = setup.outcome if problem.has_outcome else "weighted mean"
     if setup.estimator == "aipw":
         shown += " by WNLS" if line.flag("wnls") else " by NLS" if line.flag("nls") else " by ML"
-    left = [f"Outcome model  : {shown}", f"Treatment model: {models['treatment'] or 'none'}"]
-    finish(session, line, setup, names, b, V, blocks if line.flag("aequations") else blocks[: 1 if setup.statistic == "pomeans" else 2], left, [], "Robust")
+    left = [f"Outcome model  : {shown}", f"Treatment model: {setup.treatment if problem.has_treatment else 'none'}"]
+    if not line.flag("aequations"):
+        blocks = blocks[: 1 if setup.statistic == "pomeans" else 2]
+    finish(session, line, setup, names, b, V, blocks, left, [], "Robust")
 
 
 def _check_outcome(setup: Setup) -> None:

@@ -80,10 +80,17 @@ def _numbers(text: str) -> list[int]:
     return [int(value) for value in parse_numlist(text)]
 
 
+def _contradicts(R: FloatArray, r: FloatArray, row: FloatArray, value: float) -> bool:
+    """Whether R b = r already fixes `row` b at something other than `value`."""
+    weights, *_ = np.linalg.lstsq(R.T, row, rcond=None)
+    return bool(np.allclose(R.T @ weights, row) and not np.isclose(weights @ r, value))
+
+
 def constraints_of(session: Session, line: Line, names: Sequence[str], active: BoolArray) -> Constraints | None:
     """The typed constraints() over the active coefficients; None when there are none.
 
-    Raises r(111) for an unknown constraint or coefficient; contradicting and redundant ones are dropped with a note.
+    Raises r(111) for an unknown constraint or coefficient; redundant ones are dropped with a note,
+    contradicting ones raise r(412).
     """
     typed = line.options.get("constraints")
     if not isinstance(typed, list) or not typed:
@@ -98,6 +105,8 @@ def constraints_of(session: Session, line: Line, names: Sequence[str], active: B
         for form in parse_restriction(session, table[number], names=names):
             row, value = form.weights[active], -form.constant
             stacked = np.array([*rows, row])
+            if rows and row.any() and _contradicts(np.array(rows), np.array(values), row, value):
+                raise StataError(412, "redundant or inconsistent constraints")
             if not row.any() or np.linalg.matrix_rank(stacked) < len(stacked):
                 session.log.line(f"note: constraint number {number} caused error r(412)" if not row.any()
                                  else f"note: constraint number {number} is redundant and was dropped")  # fmt: skip

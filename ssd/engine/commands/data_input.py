@@ -25,6 +25,8 @@ def input_command(session: Session, line: Line) -> None:
     if line.flag("automatic") or line.flag("label"):
         raise unsupported("input, automatic label")
     names, types = _declared(line.anything, session.settings.get("type", "float"))
+    if not names and not session.data.variables:
+        raise StataError(104, "nothing to input")
     if not names:
         raise unsupported("input without new variables")
     for name in names:

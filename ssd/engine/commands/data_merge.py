@@ -206,7 +206,7 @@ def _merged(
 def gathered(column: Variable, rows: IndexArray) -> Variable:
     """The column at `rows`, missing where a row is -1."""
     if rows.size == 0 or rows.min() >= 0:
-        return replace(column, values=column.values[rows], chars=dict(column.chars))
+        return replace(column, values=column.values.take(rows, mode="clip"), chars=dict(column.chars))
     new = empty_column(column, rows.size)
     present = rows >= 0
     new.values[present] = column.values[rows[present]]

@@ -56,7 +56,11 @@ def summarize(session: Session, line: Line) -> None:
 def _values(session: Session, name: str, chosen: Selection) -> tuple[FloatArray, FloatArray | None]:
     if session.data.variables[name].is_string:
         return np.empty(0), None if chosen.weights is None else np.empty(0)
-    x = session.data.numeric(name)[chosen.mask]
+    x = session.data.numeric(name)
+    if not chosen.mask.all():
+        x = x[chosen.mask]
+    if x.size and x.max() < MISSING:
+        return x, chosen.weights
     kept = ~is_missing(x)
     return x[kept], None if chosen.weights is None else chosen.weights[kept]
 

@@ -131,6 +131,8 @@ def error(session: Session, line: Line) -> None:
 @command("continue", "[, Break]", minimum=4)
 def continue_(session: Session, line: Line) -> None:
     """Go on with the next pass of a loop, or leave it."""
+    if not session.calls or not session.calls[-1].loops:
+        raise StataError(119, "statement out of context")
     raise LoopBreak if line.flag("break") else LoopContinue
 
 

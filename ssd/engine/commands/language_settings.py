@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ssd.engine import NAME, VERSION
 from ssd.engine.commands.declare import Line, command
+from ssd.engine.data.limits import parse_memory
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.expr.system import system_value
 from ssd.engine.lang.numbertext import number_text
@@ -95,9 +96,13 @@ def _change(session: Session, setting: Setting, value: str) -> None:
         raise invalid_syntax()
     if setting.fixed and value != setting.default:
         raise unsupported(f"set {setting.name} {value}")
+    if setting.name == "max_memory":
+        session.limits.bytes = parse_memory(value)
     session.settings[setting.name] = value
     if setting.name == "linesize":
         session.log.linesize = int(value)
+    elif setting.name == "maxvar":
+        session.limits.variables = int(value)
 
 
 def _numeric(session: Session, setting: Setting, text: str) -> str:

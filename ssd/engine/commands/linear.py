@@ -224,13 +224,14 @@ def _betas(X: FloatArray, y: FloatArray, b: FloatArray, w: FloatArray | None, co
     """Standardised coefficients b sd(x)/sd(y)."""
     weights = np.ones(len(y)) if w is None else w
 
-    def spread(values: FloatArray) -> FloatArray:
-        mean = weights @ values / weights.sum()
-        return np.asarray(np.sqrt(weights @ (values - mean) ** 2), dtype=np.float64)
+    def spread(values: FloatArray) -> float:
+        apart = values - weights @ values / total
+        return float(np.sqrt((apart if w is None else weights * apart) @ apart))
 
+    total = weights.sum()
     k = X.shape[1]
     scale = spread(y)
-    betas = b[:k] * spread(X) / scale if scale > 0 else np.full(k, np.nan)
+    betas = b[:k] * [spread(X[:, j]) for j in range(k)] / scale if scale > 0 else np.full(k, np.nan)
     return np.append(betas, np.nan) if constant else betas
 
 

@@ -104,7 +104,7 @@ def margins(session: Session, line: Line) -> None:
         raise StataError(198, f"only one of {effects[0]}() and {effects[1]}() is allowed")
     rows = line.sample(session)
     if not line.flag("noesample"):
-        if session.e.sample is None:
+        if session.e.sample is None or not session.e.sample.any():
             raise StataError(322, "e(sample) does not identify the estimation sample")
         rows = rows & session.e.sample
     source = SessionSource(session)

@@ -80,12 +80,19 @@ def _bracketed(text: str) -> str:
     return name + "= (" + "\\".join(",".join(row.replace(",", " ").split()) for row in rows) + ")"
 
 
+def _check_matsize(session: Session, value: Matrix) -> None:
+    limit = int(session.settings.get("matsize", "11000"))
+    if max(value.values.shape) > limit:
+        raise StataError(908, f"matsize too small\nThe limit is {limit:,} rows or columns; set matsize raises it.")
+
+
 def _define(session: Session, text: str) -> None:
     match = re.match(r"\s*([^\W\d]\w*)\s*(\[([^\]]*)\])?\s*=(.*)$", text, re.DOTALL)
     if match is None:
         raise invalid_syntax()
     name = match.group(1)
     value = evaluate_matrix(session, match.group(4))
+    _check_matsize(session, value)
     if match.group(2) is None:
         session.matrices[name] = value
         return

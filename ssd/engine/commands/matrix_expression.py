@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.errors import StataError, invalid_syntax, name_not_found
-from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.missing import MISSING, FloatArray, is_missing
 from ssd.engine.results import Matrix
 from ssd.engine.stats.linear import symmetric_inverse
 
@@ -406,8 +406,14 @@ def _symmetric(value: _Value) -> _Value:
     return value
 
 
+def _known(value: _Value) -> _Value:
+    if bool(np.any(is_missing(value.values))):
+        raise StataError(504, "matrix has missing values")
+    return value
+
+
 def _inverse(args: list[_Value]) -> _Value:
-    value = _square(args[0])
+    value = _known(_square(args[0]))
     try:
         inverse = np.asarray(np.linalg.inv(value.values), dtype=np.float64)
     except np.linalg.LinAlgError:
@@ -416,12 +422,12 @@ def _inverse(args: list[_Value]) -> _Value:
 
 
 def _invsym(args: list[_Value]) -> _Value:
-    value = _symmetric(args[0])
+    value = _symmetric(_known(args[0]))
     return _Value(symmetric_inverse(value.values), value.cols, value.rows)
 
 
 def _cholesky(args: list[_Value]) -> _Value:
-    value = _symmetric(args[0])
+    value = _symmetric(_known(args[0]))
     try:
         factor = np.asarray(np.linalg.cholesky(value.values), dtype=np.float64)
     except np.linalg.LinAlgError:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ssd.engine.commands.declare import Line
 from ssd.engine.commands.estimation import Estimation, Sample, Vce, command_line, store, vce_macros
+from ssd.engine.errors import StataError
 from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output.estimation import (
     CoefficientTable,
@@ -68,10 +69,15 @@ def likelihood_word(vce: Vce) -> str:
 
 
 def iteration_log(session: Session, line: Line, maximum: Maximum, vce: Vce) -> None:
-    """One line per iteration, as Stata 18 prints them; nothing with nolog."""
+    """One line per iteration, as Stata 18 prints them; nothing with nolog.
+
+    Raises r(430) when the maximum took more iterations than `iterate()` allows.
+    """
+    last = len(maximum.iterations) - 1
+    if last > int(str(line.options.get("iterate", 300))):
+        raise StataError(430, "convergence not achieved")
     if line.flag("nolog"):
         return
-    last = len(maximum.iterations) - 1
     for i, value in enumerate(maximum.iterations):
         mark = "(not concave)" if maximum.not_concave[i] and i < last else ""
         session.log.line(

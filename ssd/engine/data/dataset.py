@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.engine.data.limits import Limits
 from ssd.engine.data.names import check_name
 from ssd.engine.data.order import is_ordered, sort_key, stable_order
 from ssd.engine.data.storage import (
@@ -67,8 +68,15 @@ class Dataset:
     """The estimation results whose e(sample) moves along when observations are reordered or dropped."""
     kept_sample: BoolArray | None = field(default=None, repr=False, compare=False)
     """In a copy: e(sample) as it was when the copy was made, for `restore`."""
+    limits: Limits = field(default_factory=Limits, repr=False, compare=False)
+    """The session's, once the data are its."""
 
     # --- reading ---
+    @property
+    def size(self) -> int:
+        """Bytes of the columns (of references, for strings)."""
+        return sum(column.values.nbytes for column in self.variables.values())
+
     def variable(self, name: str) -> Variable:
         """Raises r(111) when there is no such variable."""
         found = self.variables.get(name)
@@ -116,7 +124,9 @@ class Dataset:
         check_name(name)
         if name in self.variables:
             raise already_defined(name)
+        self.limits.check_variables(len(self.variables) + 1)
         column = make_variable(name, values, type)
+        self.limits.check_size(self.size + column.values.nbytes)
         if len(column.values) != self.n_obs:
             if self.variables:
                 raise ValueError(f"{name}: {len(column.values)} values for {self.n_obs} observations")
@@ -140,7 +150,8 @@ class Dataset:
         column = self.variable(name)
         if column.is_string != (values.dtype == object):
             raise type_mismatch()
-        new: NDArray[Any] = values if mask is None else values[mask]
+        whole = mask is None or (column.type == "double" and len(values) == self.n_obs)
+        new: NDArray[Any] = values if whole else values[mask]
         if column.is_string:
             changes = self._replace_strings(column, new, mask, promote)
         else:
@@ -151,6 +162,8 @@ class Dataset:
         return changes
 
     def _replace_numbers(self, column: Variable, new: FloatArray, mask: BoolArray | None, promote: bool) -> int:
+        if column.type == "double" and mask is not None:
+            return self._replace_doubles(column, new, mask)
         wanted = promoted(column.type, new) if promote else column.type
         if wanted != column.type:
             column.values = narrow(widen(column.values, column.type), wanted)
@@ -163,6 +176,14 @@ class Dataset:
                 column.values = stored
             else:
                 column.values[mask] = stored
+        return changes
+
+    def _replace_doubles(self, column: Variable, values: FloatArray, mask: BoolArray) -> int:
+        """Whole columns side by side: several times faster than taking the selected rows out and putting them back."""
+        stored = np.where(mask, narrow(values, "double"), column.values)
+        changes = int(np.count_nonzero(stored != column.values))
+        if changes:
+            column.values = stored
         return changes
 
     def _replace_strings(self, column: Variable, new: ObjectArray, mask: BoolArray | None, promote: bool) -> int:
@@ -268,6 +289,7 @@ class Dataset:
             raise StataError(198, "obs() may not be smaller than _N")
         if self.followed is not None and self.followed.sample is not None and added:
             self.followed.sample = np.concatenate([self.followed.sample, np.zeros(added, dtype=np.bool_)])
+        self.limits.check_size(self.size * (n_obs / max(self.n_obs, 1)))
         for column in self.variables.values():
             filler = np.empty(added, dtype=column.values.dtype)
             filler.fill("" if column.is_string else missing_code(column.type))
@@ -324,4 +346,4 @@ def make_variable(name: str, values: FloatArray | ObjectArray, type_name: str | 
     if type_name is not None and type_name.startswith("str"):
         raise type_mismatch()
     kind = type_name or "float"
-    return Variable(name, kind, narrow(array.astype(np.float64), kind), default_format(kind))
+    return Variable(name, kind, narrow(array.astype(np.float64, copy=False), kind), default_format(kind))

@@ -34,6 +34,8 @@ class Context:
     mask: BoolArray | None
     rows: bool
     running: Running | None = None
+    block: slice | None = None
+    """The rows in work, when an elementwise expression is evaluated piece by piece."""
 
     @property
     def data(self) -> Dataset:

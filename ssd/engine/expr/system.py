@@ -30,12 +30,12 @@ _WORDS = {
     "byteorder": "lohi",
 }
 _NUMBERS = {
-    "pi": math.pi, "MP": 0.0, "SE": 1.0, "maxvar": 5000.0, "max_k_theory": 5000.0, "max_N_theory": 2147483620.0,
+    "pi": math.pi, "MP": 0.0, "SE": 1.0, "max_k_theory": 5000.0, "max_N_theory": 2147483620.0,
     "maxbyte": 100.0, "maxint": 32740.0, "maxlong": 2147483620.0, "minbyte": -127.0, "minint": -32767.0,
     "minlong": -2147483647.0, "maxfloat": float.fromhex("0x1.fffffep126"), "epsfloat": 2.0**-23,
     "maxdouble": float.fromhex("0x1.fffffffffffffp1022"), "epsdouble": 2.0**-52, "smallestdouble": 2.0**-1022,
     "maxstrvarlen": 2045.0, "maxstrlvarlen": 2000000000.0, "namelenchar": 32.0, "stata_version": 18.0,
-    "version": 18.0, "level": 95.0, "linesize": 80.0, "processors": 1.0, "maxiter": 300.0, "matsize": 11000.0,
+    "version": 18.0, "level": 95.0, "linesize": 80.0, "processors": 1.0, "maxiter": 300.0,
 }  # fmt: skip
 
 

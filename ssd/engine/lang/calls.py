@@ -71,6 +71,8 @@ class Call:
     """Source line of the statement that is running."""
     text: str = ""
     """That statement as typed."""
+    loops: int = 0
+    """How many loops of this level are running."""
 
 
 def by_state(session: Session) -> ByState | None:

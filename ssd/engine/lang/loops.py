@@ -41,12 +41,16 @@ def run_while(interpreter: Interpreter, statement: Statement, body: list[Stateme
 
 def _pass(interpreter: Interpreter, body: list[Statement]) -> bool:
     """One pass of a loop; False when it was left by `continue, break`."""
+    call = interpreter.session.calls[-1]
+    call.loops += 1
     try:
         interpreter.run_statements(body)
     except LoopContinue:
         return True
     except LoopBreak:
         return False
+    finally:
+        call.loops -= 1
     return True
 
 

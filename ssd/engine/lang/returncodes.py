@@ -105,6 +105,7 @@ MESSAGES: Final[dict[int, str]] = {
     900: "no room to add more variables",
     901: "no room to add more observations",
     902: "no room to add more variables because of width",
+    908: "matsize too small",
     909: "op. sys. refuses to provide memory",
     950: "insufficient memory",
     1000: "system limit exceeded",

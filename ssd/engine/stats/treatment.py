@@ -16,7 +16,7 @@ from ssd.engine.missing import BoolArray, FloatArray
 from ssd.engine.stats.binary import Logit, Probit, logistic
 from ssd.engine.stats.counts import Poisson
 from ssd.engine.stats.distributions import normal_cumulative, normal_density
-from ssd.engine.stats.likelihood import Equation, maximize
+from ssd.engine.stats.likelihood import Equation, Model, maximize
 
 Estimator = Literal["ra", "ipw", "aipw", "ipwra"]
 Statistic = Literal["ate", "atet", "pomeans"]
@@ -47,7 +47,7 @@ def fit_index(link: Link, y: FloatArray, X: FloatArray, w: FloatArray) -> FloatA
     if link == "linear":
         root = np.sqrt(w)
         return np.asarray(np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0], dtype=np.float64)
-    model = {"logit": Logit, "probit": Probit, "poisson": Poisson}[link](y)
+    model: Model = Logit(y) if link == "logit" else Probit(y) if link == "probit" else Poisson(y)
     fit = maximize(model, [Equation(X)], np.zeros(X.shape[1]), w)
     return fit.coefficients
 
@@ -91,12 +91,12 @@ class TreatmentProblem:
         return np.asarray(np.where(inside, numerator / own, 0.0), dtype=np.float64)
 
     def _outcome_weights(self, p: FloatArray | None, level: int) -> FloatArray:
-        inside = (self.treated == bool(level)).astype(np.float64)
+        inside: FloatArray = (self.treated == bool(level)).astype(np.float64)
         if self.estimator == "ipwra" and p is not None:
             return self._inverse(p, level)
         if self.weighted_outcome and p is not None:
             own = p if level else 1.0 - p
-            return inside / own * (1.0 / own - 1.0)
+            inside = np.asarray(inside / own * (1.0 / own - 1.0), dtype=np.float64)
         return inside
 
     def propensity(self, gamma: FloatArray) -> FloatArray:
@@ -126,9 +126,7 @@ class TreatmentProblem:
         total = self.weights * weights
         return float(total @ values / total.sum())
 
-    def _contribution(
-        self, level: int, betas: list[FloatArray], p: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray]:
+    def _contribution(self, level: int, betas: list[FloatArray], p: FloatArray | None) -> tuple[FloatArray, FloatArray]:
         """Values whose weighted mean is the potential-outcome mean, and the weights."""
         ones = np.ones(len(self.y))
         if self.estimator == "ipw":
@@ -161,7 +159,9 @@ class TreatmentProblem:
             columns.append(self.Z * factor[:, None])
         return np.column_stack(columns)
 
-    def covariance(self, theta: FloatArray, cluster_sums: Callable[[FloatArray], FloatArray] | None = None) -> FloatArray:
+    def covariance(
+        self, theta: FloatArray, cluster_sums: Callable[[FloatArray], FloatArray] | None = None
+    ) -> FloatArray:
         """Sandwich of the stacked equations; `cluster_sums` adds rows within clusters."""
         w = self.weights
         A = derivative(lambda value: w @ self.moments(value), theta)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from ssd.errors import SsdError
 from ssd.llm.models import Tier
 from ssd.llm.prices import Prices
@@ -63,8 +65,16 @@ def _provider(
         raise SsdError("SETTINGS_INVALID", f"{prefix}_API_KEY holds characters that no key has.")
     if base_url is None and name in ("openai_compatible", "yunwu"):
         raise SsdError("SETTINGS_INVALID", f"{prefix}_BASE_URL is needed for the provider {name}.")
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
-        raise SsdError("SETTINGS_INVALID", f"{prefix}_BASE_URL must begin with https:// or http://.")
+    if base_url is not None and not _is_address(base_url):
+        raise SsdError("SETTINGS_INVALID", f"{prefix}_BASE_URL must be an address such as https://host/v1.")
     if name == "anthropic":
         return Anthropic(name, base_url, secret, models, settings.llm_temperature)
     return OpenAi(name, base_url, secret, models, settings.llm_temperature, settings.llm_seed)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

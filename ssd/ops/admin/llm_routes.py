@@ -10,12 +10,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from ssd.access.admin_models import Administrator
-from ssd.db.database import Database
-from ssd.llm import listing
 from ssd.llm.listing import Place
 from ssd.llm.models import MICROCENTS, Call, CallStatus
 from ssd.ops.admin.paging import Cursor, Limit, cursor_of, cut, place_of
 from ssd.ops.llm_control import ControlChange, LlmControl, LlmStatus
+from ssd.ops.llm_records import EvidenceFile, LlmRecords
 
 
 class ShownCall(Call, frozen=True):
@@ -27,6 +26,12 @@ class ShownCall(Call, frozen=True):
 class CallPage(msgspec.Struct, frozen=True):
     calls: list[ShownCall]
     next_cursor: str | None
+
+
+class CallDetail(msgspec.Struct, frozen=True):
+    call: ShownCall
+    evidence: list[str]
+    """Names of the files that are there."""
 
 
 class ShownDashboard(msgspec.Struct, frozen=True):
@@ -62,7 +67,7 @@ class LlmController(Controller):
     @get("/calls", summary="The ledger, newest first")
     async def calls(
         self,
-        database: NamedDependency[Database],
+        llm_records: NamedDependency[LlmRecords],
         tenant_id: Annotated[str | None, QueryParameter(description="Of this tenant only.")] = None,
         status: Annotated[CallStatus | None, QueryParameter(description="With this status only.")] = None,
         job_id: Annotated[str | None, QueryParameter(description="Of this job only.")] = None,
@@ -71,12 +76,27 @@ class LlmController(Controller):
     ) -> CallPage:
         """No prompt and no answer: those are evidence files of the job."""
         before = place_of(cursor, Place)
-        found = await listing.calls(
-            database, tenant_id=tenant_id, status=status, job_id=job_id, before=before, limit=limit + 1
+        found = await llm_records.calls(
+            tenant_id=tenant_id, status=status, job_id=job_id, before=before, limit=limit + 1
         )
         rows, last = cut(found, limit)
         shown = [_shown(call) for call in rows]
         return CallPage(shown, None if last is None else cursor_of(Place(last.started_at, last.call_id)))
+
+    @get("/calls/{call_id:str}", summary="A row of the ledger and the evidence it left")
+    async def call(self, call_id: FromPath[str], llm_records: NamedDependency[LlmRecords]) -> CallDetail:
+        recorded = await llm_records.call(call_id)
+        return CallDetail(_shown(recorded.call), recorded.evidence)
+
+    @get("/calls/{call_id:str}/evidence/{name:str}", summary="What was asked or answered, redacted")
+    async def evidence(
+        self, call_id: FromPath[str], name: FromPath[EvidenceFile], llm_records: NamedDependency[LlmRecords]
+    ) -> Response[bytes]:
+        """`prompt.txt`, `response.txt` or `meta.json`."""
+        content = await llm_records.evidence(call_id, name)
+        # As text whatever it is: a model's words must never be taken for a page.
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"}
+        return Response(content, media_type="text/plain", headers=headers)
 
     @get("/dashboards/{name:str}", summary="One of the dashboards 01 to 05, as JSON or CSV")
     async def dashboard(
@@ -99,9 +119,7 @@ class LlmController(Controller):
                 dashboard.note,
             )
         disposition = f'attachment; filename="{dashboard.name}.csv"'
-        return Response(
-            dashboard.csv(), media_type="text/csv", headers={"Content-Disposition": disposition}
-        )
+        return Response(dashboard.csv(), media_type="text/csv", headers={"Content-Disposition": disposition})
 
 
 def _shown(call: Call) -> ShownCall:

@@ -249,3 +249,34 @@ async def test_an_unknown_dashboard_is_named(admin, name):
     answer = await admin("GET", f"/llm/dashboards/{name}")
     assert (answer.status_code, answer.json()["error_code"]) == (404, "NOT_FOUND")
     assert "01_monthly_spend" in answer.json()["message"]
+
+
+async def test_the_evidence_of_a_call_is_the_operator_s(client, admin, services, job):
+    call = a_call("c_1", job_id=job.job_id)
+    await services.database.write(lambda connection: connection.execute(CALL, call))
+    folder = services.jobs.folder(job.job_id).artifacts / "llm" / "c_1"
+    folder.mkdir(parents=True)
+    (folder / "prompt.txt").write_text("<script>问题</script>", "utf-8")
+    shown = (await admin("GET", "/llm/calls/c_1")).json()
+    assert (shown["call"]["job_id"], shown["evidence"]) == (job.job_id, ["prompt.txt"])
+    sent = await admin("GET", "/llm/calls/c_1/evidence/prompt.txt")
+    assert (sent.text, sent.headers["content-type"]) == ("<script>问题</script>", "text/plain; charset=utf-8")
+    assert (await admin("GET", "/llm/calls/c_1/evidence/response.txt")).json()["error_code"] == "ARTIFACT_NOT_FOUND"
+    assert (await admin("GET", "/llm/calls/c_1/evidence/other.txt")).status_code == 400
+    for path in ("/llm/calls/unknown", "/llm/calls/unknown/evidence/prompt.txt", "/llm/calls/..%2f..%2fetc"):
+        missing = await admin("GET", path)
+        assert (missing.status_code, missing.json()["error_code"]) == (404, "NOT_FOUND")
+    theirs = await client.get(job.path("/artifacts/artifacts/llm/c_1/prompt.txt"), headers=job.headers)
+    assert (theirs.status_code, theirs.json()["error_code"]) == (404, "ARTIFACT_NOT_FOUND")
+
+
+async def test_readiness_tells_what_stands_in_the_way_and_stays_ready(admin, client, services):
+    await admin("PUT", "/llm/controls", json={"kill_switch": True, "shutoff": "words of the operator"})
+    check = (await client.get("/health/ready")).json()["checks"]["llm"]
+    assert check == {"ok": True, "detail": "anthropic claude-opus-4-5-20251101; kill switch on; shut off"}
+
+
+async def test_controls_that_cannot_be_read_are_not_ready(services, client):
+    broken = "INSERT INTO flags VALUES ('llm.kill_switch', 'maybe', '')"
+    await services.database.write(lambda connection: connection.execute(broken))
+    assert (await client.get("/health/ready")).json()["checks"]["llm"]["ok"] is False

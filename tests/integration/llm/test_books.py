@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ssd.db.clock import now_iso
 from ssd.db.database import Database
 from ssd.errors import SsdError
+from ssd.llm import budget
 from ssd.llm.gateway import Gateway
 from ssd.llm.models import MICROCENTS, Scope
 from tests.integration.llm.books import require_books_agree
@@ -170,7 +172,7 @@ async def test_a_lapsed_lease_is_closed_once_and_a_late_answer_changes_nothing(o
     assert await second.tidy() == []
     with pytest.raises(SsdError) as late:
         await task
-    assert late.value.members["call_id"] == abandoned
+    assert (late.value.code, late.value.members["call_id"]) == ("LLM_CALL_FAILED", abandoned)
     (call,) = await rows("llm_calls")
     assert (call["status"], call["reason"]) == ("failed", "abandoned")
     assert await rows("llm_outcomes") == []
@@ -181,3 +183,47 @@ async def _let_leases_run_out(database):
     await database.write(
         lambda store: store.execute("UPDATE llm_calls SET lease_until = '2020-01-01T00:00:00.000+00:00'")
     )
+
+
+async def test_money_is_settled_or_released_exactly_once(gateway, database, rows):
+    outcome = await gateway.call(ask())
+    before = await rows("llm_monthly"), await rows("llm_hourly"), await rows("llm_reservations")
+    for again in (
+        lambda store: budget.settle(store, ask().scope, outcome.call_id, spent=5, now=now_iso()),
+        lambda store: budget.release(store, ask().scope, outcome.call_id, now=now_iso()),
+    ):
+        with pytest.raises(SsdError, match="not held"):
+            await database.write(again)
+    assert (await rows("llm_monthly"), await rows("llm_hourly"), await rows("llm_reservations")) == before
+
+
+async def test_a_call_counts_for_the_month_in_which_its_money_was_held(gateway, provider, database, rows):
+    provider.script(Answer(GOOD, delay=0.2))
+    task = asyncio.create_task(gateway.call(ask()))
+    while not provider.seen:
+        await asyncio.sleep(0.01)
+
+    def last_month(store):
+        store.execute("UPDATE llm_reservations SET month = '2020-01'")
+        store.execute("UPDATE llm_monthly SET month = '2020-01'")
+
+    await database.write(last_month)
+    outcome = await task
+    (month,) = await rows("llm_monthly")
+    assert (month["month"], month["spent"], month["reserved"]) == ("2020-01", outcome.cost_microcents, 0)
+
+
+async def test_the_janitor_comes_again_while_the_server_serves(open_gateway, database, rows, monkeypatch, provider):
+    monkeypatch.setattr("ssd.llm.gateway.JANITOR_SECONDS", 0.02)
+    dead, serving = open_gateway(), open_gateway()
+    provider.script(Answer(GOOD, delay=30))
+    async with serving.serving():
+        task = asyncio.create_task(dead.call(ask()))
+        while (await rows("llm_calls") or [{"status": "pending"}])[0]["status"] == "pending":
+            await asyncio.sleep(0.01)
+    (call,) = await rows("llm_calls")
+    assert (call["status"], call["reason"]) == ("failed", "abandoned")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await require_books_agree(database)

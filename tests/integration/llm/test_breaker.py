@@ -80,7 +80,9 @@ async def test_one_probe_goes_through_and_its_success_closes_it(gateway, provide
     assert len(provider.seen) == 3 + 1
     stopped = [result.members["block_reason"] for result in results if isinstance(result, SsdError)]
     assert stopped == ["breaker_open"] * 9
-    await gateway.call(ask(request_id="after"))
+    # Closed again: many at once go through.
+    await asyncio.gather(*(gateway.call(ask(request_id=f"after{number}")) for number in range(5)))
+    assert len(provider.seen) == 3 + 1 + 5
 
 
 async def test_a_probe_that_fails_opens_it_again(gateway, provider, database):

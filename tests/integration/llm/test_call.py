@@ -227,3 +227,28 @@ async def test_a_model_that_is_not_counted_is_charged_by_bytes(gateway, provider
     (reservation,) = await rows("llm_reservations")
     assert 0 < outcome.cost_microcents <= reservation["amount"]
     await require_books_agree(database)
+
+
+async def test_an_error_on_the_way_is_not_taken_for_one_of_keeping(gateway, provider, rows, database):
+    async def proceed(choice, state):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await gateway.call(ask(proceed=proceed, max_turns=2, max_cost_cents=30.0))
+    (call,) = await rows("llm_calls")
+    assert (call["status"], call["reason"]) == ("failed", "internal:ZeroDivisionError")
+    assert call["cost"] > 0
+    await require_books_agree(database)
+
+
+async def test_evidence_that_cannot_be_written_fails_the_call_before_anything_is_sent(
+    gateway, provider, rows, llm_settings, database
+):
+    llm_settings.data_dir.mkdir(parents=True)
+    (llm_settings.data_dir / "job_1").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="job_1"):
+        await gateway.call(ask(job_id="job_1"))
+    assert provider.seen == []
+    (call,) = await rows("llm_calls")
+    assert call["status"] == "failed"
+    await require_books_agree(database)

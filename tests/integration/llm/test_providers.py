@@ -182,6 +182,8 @@ async def test_a_request_that_is_wrong_is_wrong_everywhere(with_fallback, provid
         ({"llm_api_key": Secret("sk-a\nb")}, "SETTINGS_INVALID", "SS_LLM_API_KEY"),
         ({"llm_provider": "yunwu", "llm_base_url": None}, "SETTINGS_INVALID", "SS_LLM_BASE_URL"),
         ({"llm_base_url": "ftp://x"}, "SETTINGS_INVALID", "SS_LLM_BASE_URL"),
+        ({"llm_base_url": "https://"}, "SETTINGS_INVALID", "SS_LLM_BASE_URL"),
+        ({"llm_base_url": "http://host:port"}, "SETTINGS_INVALID", "SS_LLM_BASE_URL"),
         ({"llm_model": "claude-99"}, "LLM_MODEL_UNPRICED", "claude-99"),
         ({"llm_model_small": "tiny"}, "LLM_MODEL_UNPRICED", "tiny"),
         ({"llm_fallback_provider": "openai"}, "SETTINGS_INVALID", "SS_LLM_FALLBACK_MODEL"),

@@ -25,6 +25,7 @@ DRIVEN_BY = {
 """Who in ssd/llm may import what; nobody elsewhere may."""
 FREE_NAMES = {
     "ssd.llm.ledger": {"COLUMNS", "OUTCOME", "call_of"},
+    "ssd.llm.evidence": {"EvidenceFile", "EvidenceFolder"},
     "ssd.llm.budget": {"SPENT_IN_HOUR", "month_of", "hour_of"},
 }
 """What only reads, or only computes."""
