@@ -75,9 +75,7 @@ def _starts(folder: Path) -> list[Result]:
     start, bare = _by_turns(
         lambda: _process([*engine, "empty.do"], folder), lambda: _process(["-c", "import numpy"], folder), 7
     )
-    one = _by_turns(
-        lambda: _process([*engine, "one.do"], folder), lambda: _process(["needed.py"], folder), 7
-    )
+    one = _by_turns(lambda: _process([*engine, "one.do"], folder), lambda: _process(["needed.py"], folder), 7)
     return [
         Result(
             what="the interpreter starts and ends (empty do-file)",
@@ -145,12 +143,13 @@ def _columns(folder: Path) -> list[Result]:
     right = pl.DataFrame({"g": np.arange(GROUPS, dtype=np.float64), "w": rng.normal(size=GROUPS)})
 
     def polars_merge() -> pl.DataFrame:
-        return frame.join(right, on="g", how="full", coalesce=True)
+        # merge leaves the data sorted by the key.
+        return frame.join(right, on="g", how="full", coalesce=True).sort("g", maintain_order=True)
 
     session.run("generate double y = x", quiet=True)
     rows = [
         ("generate double y = x*2 + z^2, 1e6 rows", engine("drop y", "generate double y = x*2 + z^2"), numpy_generate, "numpy"),
-        ("replace y = z if x > 1", engine("replace y = x", "replace y = z if x > 1"), numpy_replace, "numpy"),
+        ("replace y = z if x > 1", engine("replace y = z if x > 1"), numpy_replace, "numpy"),
         ("summarize x", engine("summarize x"), numpy_summarize, "numpy"),
         ("collapse (mean) x (sum) z, by(g)", fresh("collapse (mean) x (sum) z, by(g)"), polars_collapse, "polars, 2 threads"),
         ("sort id, 5 columns", fresh("sort id"), polars_sort, "polars, 2 threads"),
@@ -192,7 +191,9 @@ def _regressions(folder: Path) -> list[Result]:
         within = _by_turns(
             lambda: panel.run("reghdfe y a b, absorb(i t)", quiet=True), lambda: _within(fe_y, fe_x, first, second), 5
         )
-        rows.append(_ratio("two-way fixed effects, 2e5 rows, 2,000 × 50 levels", within, "alternating projections, numpy", 1.3))
+        rows.append(
+            _ratio("two-way fixed effects, 2e5 rows, 2,000 × 50 levels", within, "alternating projections, numpy", 1.3)
+        )
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from typing import Final
@@ -22,23 +23,37 @@ _AFTER_EVERY_ID: Final = "\U0010ffff"
 _START: Final = "system:start"
 
 
+def check_username(username: str) -> None:
+    """Raises SETTINGS_INVALID for a name with other than letters, digits and `._@-`."""
+    if _USERNAME.fullmatch(username) is None:
+        raise SsdError("SETTINGS_INVALID", "SS_ADMIN_USERNAME may hold letters, digits and . _ @ - only.")
+
+
 class Administrators:
-    """The accounts of one server. There is one unless an earlier version left more."""
+    """The accounts of one server; one, unless somebody added rows by hand."""
 
     def __init__(self, database: Database, *, session_hours: int) -> None:
         self._database = database
         self._session_hours = session_hours
         self._passwords = Passwords()
+        self._in_line = asyncio.Event()
+        self._in_line.set()
 
     async def begin(self, *, username: str, password: str | None, may_generate: bool) -> str | None:
         """Bring the accounts in line with the settings; returns a generated password, which is shown this once.
 
         A configured password makes `username` the only account and ends its sessions if the password is new.
         Without one, the first start makes the account with a generated password if `may_generate`; later starts
-        change nothing. Raises SETTINGS_INVALID for a user name with other than letters, digits and `._@-`.
+        change nothing. Hashing takes a while, so a server does this while it serves already: logins and recognitions
+        wait until it is done, and never end when it fails. Raises SETTINGS_INVALID, see `check_username`.
         """
-        if _USERNAME.fullmatch(username) is None:
-            raise SsdError("SETTINGS_INVALID", "SS_ADMIN_USERNAME may hold letters, digits and . _ @ - only.")
+        check_username(username)
+        self._in_line.clear()
+        generated = await self._bring_in_line(username, password, may_generate=may_generate)
+        self._in_line.set()
+        return generated
+
+    async def _bring_in_line(self, username: str, password: str | None, *, may_generate: bool) -> str | None:
         if password is not None:
             await self._configure(username, password)
             return None
@@ -72,6 +87,7 @@ class Administrators:
 
     async def login(self, username: str, password: str) -> IssuedAdminToken:
         """A token for some hours. Raises ADMIN_CREDENTIALS_INVALID, after the same time whatever was wrong."""
+        await self._in_line.wait()
         row = await self._database.one(admin_store.FIND_ACCOUNT, (username,))
         good = await self._passwords.matches(password, DECOY if row is None else row["password_hash"])
         if row is None or not good:
@@ -99,6 +115,7 @@ class Administrators:
         unknown, expired or revoked.
         """
         presented = admin_tokens.presented_in(scope)
+        await self._in_line.wait()
         row = await self._database.one(admin_store.FIND_TOKEN, (presented.token_id,))
         if row is None or not presented.fits(row["secret_hash"]):
             raise SsdError("ADMIN_TOKEN_INVALID")

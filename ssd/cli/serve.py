@@ -11,6 +11,7 @@ import msgspec
 import uvicorn
 from litestar import Litestar
 
+from ssd.access.admin_accounts import check_username
 from ssd.app import begin_shutdown, build_app
 from ssd.errors import SsdError
 from ssd.ops.checks import require_production_rules
@@ -27,15 +28,14 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._application = app
         self._address = address
-        self.announcement = ""
-        """A second line for standard output."""
+        self.answering = asyncio.Event()
+        """Set when the address was printed, and when it never will be."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(self._address, flush=True)
-            if self.announcement:
-                print(self.announcement, flush=True)
+            self.answering.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         begin_shutdown(self._application)
@@ -50,6 +50,7 @@ def serve(*, host: str | None = None, port: int | None = None) -> int:
     if port is not None:
         settings = msgspec.structs.replace(settings, port=port)
     require_production_rules(settings)
+    check_username(settings.admin_username)
     capture_standard_logging(settings.log_level)
     listener = listen(settings)
     try:
@@ -115,17 +116,27 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with app.lifespan():
-        server.announcement = await _begin_administration(app, settings)
-        await server.serve([listener])
+        administration = asyncio.create_task(_begin_administration(app, settings, server))
+        try:
+            await server.serve([listener])
+        finally:
+            server.answering.set()
+            await administration
 
 
-async def _begin_administration(app: Litestar, settings: Settings) -> str:
-    """What the first start of a local server says about its administrator; nothing at any other start."""
-    generated = await app.state.services.administrators.begin(
-        username=settings.admin_username,
-        password=None if settings.admin_password is None else settings.admin_password.reveal(),
-        may_generate=settings.env == "local",
-    )
-    if generated is None:
-        return ""
-    return f"administrator: {settings.admin_username}  password: {generated}  (shown this once; log in at /api/admin)"
+async def _begin_administration(app: Litestar, settings: Settings, server: Server) -> None:
+    """Bring the administrator's account in line; at its first start, a local server tells the password, this once."""
+    try:
+        generated = await app.state.services.administrators.begin(
+            username=settings.admin_username,
+            password=None if settings.admin_password is None else settings.admin_password.reveal(),
+            may_generate=settings.env == "local",
+        )
+    except BaseException:
+        # Nobody could log in, or a former password could: such a service must not go on.
+        server.should_exit = True
+        raise
+    if generated is not None:
+        await server.answering.wait()
+        told = f"administrator: {settings.admin_username}  password: {generated}"
+        print(f"{told}  (shown this once; log in at /api/admin)", flush=True)

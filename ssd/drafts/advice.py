@@ -16,6 +16,8 @@ _DECISIVE: Final = (
     "interaction_terms", "instruments", "weights_var", "group_var", "post_var", "variables", "design", "analysis_goal",
 )  # fmt: skip
 
+_UNREACHABLE: Final = ("LLM_CALL_FAILED", "LLM_BLOCKED", "LLM_NOT_CONFIGURED")
+
 
 class TemplateAdviser(Protocol):
     """Asks the model which template serves a draft; selection is a matter of plans, which is passed in."""
@@ -33,3 +35,11 @@ def valid_advice(draft: Draft, requirement: str) -> TemplateAdvice | None:
     """The advice a draft carries, if it was given for the draft as it is now."""
     advice = draft.template_advice
     return advice if advice is not None and advice.basis == advice_basis(draft, requirement) else None
+
+
+def not_asked(draft: Draft, requirement: str) -> TemplateAdvice | None:
+    """The advice of the rules for a draft whose reading just failed at the provider or its controls; else None."""
+    reason = draft.fallback_reason
+    if reason is None or not reason.startswith(_UNREACHABLE):
+        return None
+    return TemplateAdvice(basis=advice_basis(draft, requirement), fallback_reason=f"select_families: {reason}")

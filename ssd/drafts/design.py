@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from ssd.drafts.language import blank
 from ssd.drafts.methods import named_method
 from ssd.inputs.models import ColumnProfile
 
@@ -84,7 +85,7 @@ _MOST_COUNTS: Final = 100
 
 def without_negations(text: str) -> str:
     """The text with refused methods blanked out, every other character at its old place."""
-    return _NEGATED.sub(lambda match: " " * len(match.group()), text)
+    return _NEGATED.sub(lambda match: blank(len(match.group())), text)
 
 
 def explicit_design(text: str) -> DesignCue | None:

@@ -1,4 +1,4 @@
-"""The roles as each design uses them: what the text named, and what the columns' names and kinds tell where it did not."""
+"""The roles as each design uses them: named in the text, else told by the names and kinds of the columns."""
 
 from __future__ import annotations
 

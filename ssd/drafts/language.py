@@ -25,3 +25,9 @@ def language_of(text: str) -> Language:
 
 def has_han(text: str) -> bool:
     return _HAN.search(text) is not None
+
+
+def blank(length: int) -> str:
+    """Text that says nothing, of this length: joiners between two blanks, as long runs of white space are slow to
+    search with patterns that allow for any of it."""
+    return " " * length if length < 3 else " " + "\u2060" * (length - 2) + " "

@@ -8,7 +8,7 @@ from ssd.drafts.language import Language
 from ssd.drafts.methods import method_of
 from ssd.drafts.models import Draft, SelectedTemplate, Unplaced
 from ssd.drafts.needs import DESCRIPTIONS
-from ssd.drafts.wording import condition, method_name
+from ssd.drafts.wording import conditions, method_name
 
 _OTHER_FIELDS: Final[dict[str, dict[Language, str]]] = {
     "interaction_terms": {"en": "Interactions", "zh": "交互项"},
@@ -67,7 +67,8 @@ def _unplaced_words(draft: Draft, selected: SelectedTemplate, item: Unplaced) ->
         return _OTHER_METHOD[language].format(method=name, title=selected.title)
     what = DESCRIPTIONS.get(item.field) or _OTHER_FIELDS.get(item.field, {"en": item.field, "zh": item.field})
     names = item.names
-    if item.field == "filters":
-        names = [condition(entry, language) for entry in draft.default_overrides.get("filters", [])]
+    filters = draft.default_overrides.get("filters")
+    if item.field == "filters" and isinstance(filters, list):
+        names = conditions(filters, language)
     joined = ("、" if language == "zh" else ", ").join(names)
     return _CANNOT[language].format(what=what[language], names=joined, title=selected.title)

@@ -19,11 +19,15 @@ EXACT, NORMALIZED, LABEL, SOUNDED, SHORTENED, SYNONYM, PART = 1.0, 0.97, 0.93, 0
 
 _TOKEN: Final = re.compile(rf"[^\W{CJK}]+(?:[.'’][^\W{CJK}]+)*")
 _HAN_RUN: Final = re.compile(rf"[{CJK}]+")
+_OPENING: Final = frozenset("(（")
+_CLOSING: Final = frozenset(")）")
 _LONGEST_PHRASE: Final = 6
 _LONGEST_WORD: Final = 6
 """Characters of a Chinese word that may be the spelled-out name of a column."""
 
-_GENERIC_ENDINGS: Final = ("水平", "程度", "强度", "力度", "指数", "状况", "情况", "变量", "数量")
+_GENERIC_ENDINGS: Final = (
+    "水平", "程度", "强度", "力度", "指数", "状况", "情况", "变量", "数量", "代码", "编号", "名称", "类别",
+)  # fmt: skip
 _STOP_IN_LABELS: Final = (
     NOT_COLUMNS | PERSON_GROUPS | {"years", "year", "1", "0", "if", "yes", "code", "id", "indicator", "dummy"}
 )
@@ -94,7 +98,8 @@ class Lexicon:
                 phrase = text[start:end]
                 if last > first and not _is_one_phrase(text[tokens[last - 1].end() : tokens[last].start()]):
                     break
-                if first == last and not self._may_name_a_column(phrase):
+                alone = text[start - 1 : start] in _OPENING and text[end : end + 1] in _CLOSING
+                if first == last and not (self._may_name_a_column(phrase) or (alone and phrase in self._exact)):
                     continue
                 columns, score = self.columns_for(phrase)
                 if columns:
@@ -202,7 +207,7 @@ def _header_forms(header: str) -> Iterator[str]:
         return
     whole = re.sub(r"[(（\[].*?[)）\]]", "", header).strip()
     bare = _UNIT.sub("", whole.rstrip("0123456789"))
-    yield from (normalize(form) for form in (whole, bare) if len(form) >= 2)
+    yield from (normalize(form) for form in (whole, bare, bare.removeprefix("是否")) if len(form) >= 2)
     for ending in _GENERIC_ENDINGS:
         if bare.endswith(ending) and len(bare) - len(ending) >= 2:
             yield normalize(bare[: -len(ending)])

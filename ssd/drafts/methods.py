@@ -28,7 +28,8 @@ def _method(id_: str, design: str, english: str, chinese: str, pattern: str, *te
 METHODS: Final[tuple[Method, ...]] = (
     # tests that are named by words other designs use too
     _method("paired_t", "test", "a paired t test", "配对t检验",
-        r"\bpaired[\s-]+(?:samples?\s+)?t[\s-]*tests?|\bpaired\s+comparison|配对(?:样本)?(?:t|T)?检验", "paired", "配对"),
+        r"\bpaired[\s-]+(?:samples?\s+)?t[\s-]*tests?|\bpaired\s+comparison"
+        r"|配对(?:样本)?(?:t|T)?检验", "paired", "配对"),
     _method("anova", "test", "an analysis of variance", "方差分析",
         r"\banova\b|analysis\s+of\s+variance|方差分析", "anova", "oneway", "方差分析"),
     _method("chi_squared", "test", "a chi-squared test of independence", "卡方独立性检验",
@@ -48,12 +49,14 @@ METHODS: Final[tuple[Method, ...]] = (
     _method("psm", "matching", "propensity-score matching", "倾向得分匹配",
         r"propensity[\s-]+score|\bPSM\b(?!\s*-?\s*DID)|倾向得分|(?-i:PSM)", "psm", "propensity", "倾向得分"),
     _method("matching", "matching", "a matching estimator", "匹配法",
-        r"nearest[\s-]+neighbou?r|entropy\s+balancing|coarsened\s+exact|mahalanobis|\bmatching\s+(?:on|estimator)|匹配法|近邻匹配"
+        r"nearest[\s-]+neighbou?r|entropy\s+balancing|coarsened\s+exact"
+        r"|mahalanobis|\bmatching\s+(?:on|estimator)|匹配法|近邻匹配"
         r"|熵平衡|\baverage\s+treatment\s+effects?\b|平均处理效应"),
     _method("triple_difference", "did", "a triple-difference regression", "三重差分",
         r"triple[\s-]+diff|\bDDD\b|三重差分", "triple", "三重"),
     _method("event_study", "did", "an event-study regression", "事件研究法",
-        r"\bevent[\s-]+stud(?:y|ies)\b|\bleads\s+and\s+lags\b|\bdynamic\s+(?:treatment\s+)?effects?\s+of\b|事件研究|平行趋势",
+        r"\bevent[\s-]+stud(?:y|ies)\b|\bleads\s+and\s+lags\b"
+        r"|\bdynamic\s+(?:treatment\s+)?effects?\s+of\b|事件研究|平行趋势",
         "event study", "event_study", "event-study", "事件研究"),
     _method("staggered_did", "did", "a difference-in-differences with staggered adoption", "多期（渐进）双重差分",
         r"\bstaggered\b|多期(?:双重差分|DID)|渐进(?:式)?(?:双重差分|DID)|多时点(?:双重差分|DID)|交错(?:双重差分|DID)",
@@ -73,11 +76,13 @@ METHODS: Final[tuple[Method, ...]] = (
         r"\bsurvival\b(?!\s+rate)|\bhazard\b|time\s+to\s+event|生存分析|风险比|生存时间"),
     # time series, before the words for panels and regressions that occur in them
     _method("unit_root", "timeseries", "a unit-root test", "单位根检验",
-        r"\bunit[\s-]+roots?\b|\bdickey[\s-]+fuller|\bADF\b|\bstationar(?:y|ity)\b|单位根|平稳性", "unit root", "unit_root",
+        r"\bunit[\s-]+roots?\b|\bdickey[\s-]+fuller|\bADF\b|\bstationar(?:y"
+        r"|ity)\b|单位根|平稳性", "unit root", "unit_root",
         "单位根"),
     _method("cointegration", "timeseries", "a cointegration analysis", "协整分析", r"cointegrat|协整", "cointegration",
         "vecm", "协整"),
-    _method("granger", "timeseries", "a Granger-causality test", "格兰杰因果检验", r"\bgranger\b|格兰杰", "granger", "var"),
+    _method("granger", "timeseries", "a Granger-causality test", "格兰杰因果检验",
+        r"\bgranger\b|格兰杰", "granger", "var"),
     _method("var", "timeseries", "a vector autoregression", "向量自回归（VAR）",
         r"(?-i:\bVAR\b)|\bvector\s+autoregress|向量自回归|(?-i:VAR)(?=模型)", "var", "vector autoregression"),
     _method("garch", "timeseries", "a GARCH model", "GARCH 模型", r"\bg?arch\b", "garch"),
@@ -90,7 +95,8 @@ METHODS: Final[tuple[Method, ...]] = (
     _method("tobit", "discrete", "a tobit regression", "Tobit 回归", r"\btobit\b|tobit", "tobit"),
     _method("did", "did", "a difference-in-differences regression", "双重差分（DID）回归",
         r"diff(?:erence)?s?[\s-]*in[\s-]*diff(?:erence)?s?"
-        r"|\bDID\b(?=[\s-]+(?:estimat|design|model|analys|regress|approach|with))|(?-i:\b(?:DID|DiD)\b)|double[\s-]differenc"
+        r"|\bDID\b(?=[\s-]+(?:estimat|design|model|analys|regress|approach|with))"
+        r"|(?-i:\b(?:DID|DiD)\b)|double[\s-]differenc"
         r"|before\s+and\s+after|pre\s+and\s+post|双重差分|倍差法?|政策前后|前后对比|(?-i:DID)"),
     _method("iv", "iv", "an instrumental-variable regression (2SLS)", "工具变量回归（2SLS）",
         r"\binstrument(?:s|ed|ing|al)?\b|\b2sls\b|two[\s-]stage\s+least|\bIV\b|ivregress|工具变量|两阶段最小二乘|内生性"
@@ -103,7 +109,8 @@ METHODS: Final[tuple[Method, ...]] = (
     _method("hausman", "panel", "a Hausman test of fixed against random effects", "豪斯曼检验", r"\bhausman\b|豪斯曼",
         "hausman", "豪斯曼"),
     _method("fixed_effects", "panel", "a panel regression with fixed effects", "面板固定效应回归",
-        r"fixed[\s-]effects?|\bwithin[\s-]estimator|\bTWFE\b|\bxtreg\b|\bxtset\b|panel\s+(?:regression|model|fe|data\s+model)"
+        r"fixed[\s-]effects?|\bwithin[\s-]estimator|\bTWFE\b|\bxtreg\b|\bxtset\b"
+        r"|panel\s+(?:regression|model|fe|data\s+model)"
         r"|固定效应|面板(?:回归|模型|数据模型)|(?-i:\bFE\b)"),
     # outcomes that are no plain number
     _method("zero_inflated", "count", "a zero-inflated count regression", "零膨胀计数回归",
@@ -116,10 +123,12 @@ METHODS: Final[tuple[Method, ...]] = (
     _method("ordered_probit", "discrete", "an ordered probit regression", "有序 probit 回归",
         r"\b(?:ordered|ordinal)\s+probit|\boprobit\b|有序\s*probit", "ordered probit", "oprobit", "有序probit"),
     _method("ordered_logit", "discrete", "an ordered logit regression", "有序 logit 回归",
-        r"\b(?:ordered|ordinal)\s+(?:logi|regression|choice|outcome)|\bologit\b|proportional\s+odds|有序\s*(?:logi|回归|选择)",
+        r"\b(?:ordered|ordinal)\s+(?:logi|regression|choice|outcome)|\bologit\b"
+        r"|proportional\s+odds|有序\s*(?:logi|回归|选择)",
         "ordered logit", "ologit", "有序logit", "ordered_logit"),
     _method("multinomial_logit", "discrete", "a multinomial logit regression", "多项 logit 回归",
-        r"\bmultinomial\b|\bmlogit\b|多项\s*(?:logi|选择|probit)|多分类\s*logi|无序多分类", "multinomial", "mlogit", "多项"),
+        r"\bmultinomial\b|\bmlogit\b|多项\s*(?:logi|选择|probit)|多分类\s*logi"
+        r"|无序多分类", "multinomial", "mlogit", "多项"),
     _method("conditional_logit", "discrete", "a conditional logit regression", "条件 logit 回归",
         r"\bconditional\s+logi|\bclogit\b|条件\s*logi", "conditional", "clogit"),
     _method("probit", "discrete", "a probit regression", "probit 回归", r"\bprobit\b(?!\s+or\s+logit)|probit(?=[模回])",
@@ -128,10 +137,12 @@ METHODS: Final[tuple[Method, ...]] = (
         r"\blogit\b|\blogistic\b|odds\s+ratios?|\bodds\b|logit|逻辑回归|逻辑斯|胜算比|优势比", "logit", "logistic"),
     _method("binary_choice", "discrete", "a logit regression for a yes/no outcome", "二元结果的 logit 回归",
         r"binary\s+(?:choice|outcome|model|response)|二元(?:选择|结果|因变量)"),
-    _method("quantile", "ols", "a quantile regression", "分位数回归", r"\bquantile\s+regress|\bmedian\s+regression|分位数回归",
+    _method("quantile", "ols", "a quantile regression", "分位数回归",
+        r"\bquantile\s+regress|\bmedian\s+regression|分位数回归",
         "quantile", "分位数"),
     _method("ols", "ols", "a linear regression (OLS)", "线性回归（OLS）",
-        r"\bols\b|least\s+squares|linear\s+(?:regression|model|probability)|\bregress(?:ing|es|ed)?\b|\blpm\b|OLS|最小二乘|线性回归"
+        r"\bols\b|least\s+squares|linear\s+(?:regression|model|probability)"
+        r"|\bregress(?:ing|es|ed)?\b|\blpm\b|OLS|最小二乘|线性回归"
         r"|多元回归|线性概率"),
 )  # fmt: skip
 """In the order in which they win when several are named: the most demanding first."""

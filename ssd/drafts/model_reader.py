@@ -13,6 +13,7 @@ from ssd.drafts.data_facts import columns_of, data_facts
 from ssd.drafts.design import DESIGNS
 from ssd.drafts.goals import goal_question
 from ssd.drafts.models import Draft
+from ssd.drafts.needs import needed_fields
 from ssd.errors import SsdError
 from ssd.inputs.models import DatasetProfile, InputSet
 from ssd.jobs.llm_scope import scope_of
@@ -77,6 +78,10 @@ def _laid_over(body: Draft, answer: DraftAnswer, columns: Columns) -> Draft:
     def several(names: list[str]) -> list[str]:
         return [name for name in dict.fromkeys(map(columns.resolve, names)) if name is not None]
 
+    needed = needed_fields(answer.design)
+    asked = [point for point in answer.unknowns if point.field in needed and point.candidates]
+    # What the analysis can do without is a remark, not a question that blocks the plan.
+    remarks = [point.question for point in answer.unknowns if point not in asked]
     instruments = several(answer.instruments)
     roles: dict[str, Any] = {
         "outcome_var": one(answer.outcome),
@@ -101,11 +106,10 @@ def _laid_over(body: Draft, answer: DraftAnswer, columns: Columns) -> Draft:
         draft_id=f"draft_{identity[:24]}",
         design=answer.design,
         design_certainty=answer.design_confidence,
-        analysis_hints=list(answer.hints),
+        analysis_hints=[*answer.hints, *remarks],
         column_candidates=_named(roles),
         column_candidates_v2=[
-            {"field": point.field, "words": point.question, "candidates": several(point.candidates)}
-            for point in answer.unknowns
+            {"field": point.field, "words": point.question, "candidates": several(point.candidates)} for point in asked
         ],
         stage1_questions=[goal_question(body.language, answer.analysis_goal)],
         draft_source="llm",

@@ -9,26 +9,13 @@ from typing import Final
 import msgspec
 
 from ssd.drafts.concepts import PERSON_GROUPS
-from ssd.drafts.frames import filled_slots
 from ssd.drafts.mentions import Lexicon, Mention
 from ssd.drafts.nearness import near_names
 from ssd.drafts.ordinary_words import NOT_COLUMNS
+from ssd.drafts.slots import Slot, read_slots
 from ssd.inputs.models import ColumnProfile, DatasetProfile, PanelGuess
 
-SLOT_ROLES: Final = {
-    "y": "outcome", "t": "treatment", "x": "regressors", "c": "controls", "z": "instruments", "k": "cluster",
-    "f": "fixed_effects", "w": "weights", "g": "group", "p": "post", "v": "variables", "e": "entity", "d": "time",
-    "r": "running", "s": "duration", "o": "event", "h": "cohort", "q": "exposure",
-}  # fmt: skip
-
-_CONNECTOR: Final = re.compile(
-    r"^[\s,、，和与及\"'“”‘’()（）]*"
-    r"(?:and|or|as well as|plus|以及|还有|the|their|log of|&|\+)?(?:\s+the|\s+their)?[\s\"'“”‘’(（]*$",
-    re.IGNORECASE,
-)
 _NO_GUESSING: Final = frozenset({"time", "entity", "post", "running", "duration", "event", "cohort", "exposure"})
-_AT_ONCE: Final = re.compile(r"^[\s\"'“”‘’(（:：]*(?:the\s+|by\s+|is\s+)?$", re.IGNORECASE)
-_NEAR_END: Final = 28
 _TWO_WAY: Final = re.compile(r"two[\s-]*way|\btwfe\b|双向", re.IGNORECASE)
 _GENERIC_ENTITY: Final = re.compile(
     r"\b(?:individual|unit|entity|person|firm|company|country|state|province|city|subject|worker|household|school)s?\b|个体|企业|公司|省份?|城市|地区|国家",
@@ -40,17 +27,6 @@ _GENERIC_TIME: Final = re.compile(
 _INTERACTION: Final = re.compile(r"interact(?:ion|ions|ed|ing)?|交互项?|交乘项?", re.IGNORECASE)
 _TIME_NAME: Final = re.compile(r"year|^yr$|date|month|quarter|period|time|wave|年|月|季度|时间|日期|期", re.IGNORECASE)
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class Slot(msgspec.Struct, frozen=True):
-    """What stands in one slot of a frame."""
-
-    role: str
-    text: str
-    start: int
-    mentions: tuple[Mention, ...]
-    strict: bool = False
-    """Only a column that is named exactly there counts."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -81,44 +57,6 @@ class Found(msgspec.Struct, frozen=True):
     """(role, words, candidate columns)"""
     guessed_spelling: tuple[tuple[str, str], ...] = ()
     """(words, the column they were read as)"""
-
-
-def read_slots(text: str, mentions: list[Mention]) -> list[Slot]:
-    """Every slot of every frame that fits, in the order of the frames."""
-    found = []
-    for span in filled_slots(text):
-        inside = [m for m in mentions if m.start >= span.start and m.end <= span.end]
-        name, at_once = span.name, False
-        if name.endswith("_left"):
-            inside = _next_to(text, inside, span.end)
-        elif name.endswith(("_next", "_list")):
-            at_once = True
-            inside = _following(text, inside, span.start, 1 if name.endswith("_next") else len(inside))
-        found.append(Slot(SLOT_ROLES[name[0]], text[span.start : span.end], span.start, tuple(inside), at_once))
-    return found
-
-
-def _following(text: str, inside: list[Mention], start: int, most: int) -> list[Mention]:
-    """The mentions of the list that begins right at `start`, `most` at most."""
-    group: list[Mention] = []
-    for mention in inside[:most]:
-        gap = text[group[-1].end : mention.start] if group else text[start : mention.start]
-        if not (_CONNECTOR if group else _AT_ONCE).match(gap):
-            break
-        group.append(mention)
-    return group
-
-
-def _next_to(text: str, inside: list[Mention], end: int) -> list[Mention]:
-    """The mentions that stand together right before `end`."""
-    if not inside or end - inside[-1].end > _NEAR_END:
-        return []
-    group = [inside[-1]]
-    for mention in reversed(inside[:-1]):
-        if not _CONNECTOR.match(text[mention.end : group[0].start]):
-            break
-        group.insert(0, mention)
-    return group
 
 
 class RoleReader:

@@ -97,6 +97,7 @@ def understand(requirement: str, profile: DatasetProfile) -> Understanding:
         hints.append("no word of the requirement names a method")
     method = cue.method if cue is not None and cue.design == design else None
     found = for_design(design, method, found, whole, profile)
+    found = _one_part_each(found)
     filters = tuple(f for f in sample.filters if f.var not in (found.running, found.outcome, found.treatment))
     hints += [f"took {value} in {name} for “{word}”" for name, word, value in sample.assumed]
     goal = suggested_goal(text, design, design_is_clear=clear)
@@ -171,6 +172,15 @@ def _with_leftover(found: Found) -> Found:
     placed = {found.outcome, found.cluster, found.weights, *found.fixed_effects, *found.instruments}
     left = [name for name in found.mentioned if name not in placed]
     return msgspec.structs.replace(found, treatment=left[0]) if len(left) == 1 else found
+
+
+def _one_part_each(found: Found) -> Found:
+    """No column plays two of the main parts: outcome before treatment before instruments before controls."""
+    treatment = found.treatment if found.treatment != found.outcome else None
+    main = {found.outcome, treatment}
+    instruments = tuple(name for name in found.instruments if name not in main)
+    controls = tuple(name for name in found.controls if name not in main | set(instruments))
+    return msgspec.structs.replace(found, treatment=treatment, instruments=instruments, controls=controls)
 
 
 def _unclear(found: Found) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from ssd.drafts.concepts import PERSON_GROUPS
+from ssd.drafts.language import blank
 from ssd.drafts.mentions import Lexicon, Mention
 from ssd.inputs.models import ColumnProfile, DatasetProfile
 
@@ -109,7 +110,7 @@ class Sample(msgspec.Struct, frozen=True):
     def without(self, text: str) -> str:
         """The text with the conditions blanked out, everything else at its old place."""
         for start, end in self.spans:
-            text = text[:start] + " " * (end - start) + text[end:]
+            text = text[:start] + blank(end - start) + text[end:]
         return text
 
 

@@ -13,7 +13,7 @@ from anyio import to_thread
 from ssd.db.clock import now_iso
 from ssd.db.database import Database
 from ssd.drafts import store
-from ssd.drafts.advice import TemplateAdviser
+from ssd.drafts.advice import TemplateAdviser, not_asked
 from ssd.drafts.compose import TemplateChooser, complete, normalized_requirement, propose
 from ssd.drafts.edits import checked_edits
 from ssd.drafts.model_reader import ModelReader
@@ -150,7 +150,8 @@ class Drafts:
         profile = inputs.primary.profile
         shown = await to_thread.run_sync(complete, body, edits, job.requirement, profile, self._chooser)
         if self._adviser is not None and edits.get("selected_template_id") is None:
-            advice = await self._adviser.advise(job, shown, inputs)
+            # A provider that just failed or is blocked is not asked twice more while somebody waits.
+            advice = not_asked(shown, job.requirement) or await self._adviser.advise(job, shown, inputs)
             body = msgspec.structs.replace(body, template_advice=advice)
             shown = await to_thread.run_sync(complete, body, edits, job.requirement, profile, self._chooser)
         body = msgspec.structs.replace(body, draft_text=shown.draft_text)

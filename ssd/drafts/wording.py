@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from ssd.drafts.language import Language
@@ -50,71 +51,77 @@ def condition(entry: dict[str, Any], language: Language) -> str:
     return f"{var} {sign}" if value is None else f"{var} {sign} {value}"
 
 
-def _details(draft: Draft, named: dict[str, str]) -> list[str]:
-    """What only some designs have, and the sample."""
-    zh = draft.language == "zh"
-    said = []
-    for field, english, chinese in _DETAILS:
-        name = getattr(draft, field)
-        if name:
-            said.append(f"{chinese}：{named[name]}。" if zh else f"{english}: {named[name]}.")
-    if draft.cutoff is not None:
-        said.append(f"断点：{draft.cutoff:g}。" if zh else f"Cutoff: {draft.cutoff:g}.")
-    if draft.lags is not None:
-        said.append(f"滞后阶数：{draft.lags}。" if zh else f"Lags: {draft.lags}.")
-    entries = draft.default_overrides.get("filters")
-    if isinstance(entries, list) and entries:
-        words = [condition(entry, draft.language) for entry in entries if isinstance(entry, dict)]
-        said.append(f"样本限于：{'，'.join(words)}。" if zh else f"Only observations with {' and '.join(words)}.")
-    return said
+def conditions(filters: list[Any], language: Language) -> list[str]:
+    """Every filter in words; what is no filter is shown as it is, for the check of the parameters to refuse."""
+    return [condition(entry, language) if isinstance(entry, dict) else str(entry) for entry in filters]
 
 
-_DETAILS: Final = (
-    ("running_var", "Running variable", "驱动变量"),
-    ("duration_var", "Survival time", "生存时间"),
-    ("event_var", "Event", "结局事件"),
-    ("cohort_var", "Time of first treatment", "首次处理时间"),
-    ("exposure_var", "Exposure", "暴露量"),
-)
+_SENTENCES: Final[dict[str, dict[Language, str]]] = {
+    "question": {"en": "What we understood: {}.", "zh": "我们的理解：{}。"},
+    "method": {"en": "The method is {}.", "zh": "采用的方法是{}。"},
+    "controls": {"en": "Held constant: {}.", "zh": "控制变量：{}。"},
+    "instruments": {"en": "Instruments: {}.", "zh": "工具变量：{}。"},
+    "panel": {"en": "The data are a panel of {} over {}.", "zh": "数据是以{}为个体、{}为时间的面板。"},
+    "fixed_effects": {"en": "Fixed effects: {}.", "zh": "固定效应：{}。"},
+    "interaction_terms": {"en": "Interactions: {}.", "zh": "交互项：{}。"},
+    "cluster_var": {"en": "Standard errors are clustered by {}.", "zh": "标准误聚类到{}。"},
+    "weights_var": {"en": "Observations are weighted by {}.", "zh": "以{}为权重。"},
+    "running_var": {"en": "Running variable: {}.", "zh": "驱动变量：{}。"},
+    "cutoff": {"en": "Cutoff: {:g}.", "zh": "断点：{:g}。"},
+    "duration_var": {"en": "Survival time: {}.", "zh": "生存时间：{}。"},
+    "event_var": {"en": "Event: {}.", "zh": "结局事件：{}。"},
+    "cohort_var": {"en": "Time of first treatment: {}.", "zh": "首次处理时间：{}。"},
+    "exposure_var": {"en": "Exposure: {}.", "zh": "暴露量：{}。"},
+    "lags": {"en": "Lags: {}.", "zh": "滞后阶数：{}。"},
+    "sample": {"en": "Only observations with {}.", "zh": "样本限于：{}。"},
+    "size": {"en": "The data have {:,} rows and {} columns.", "zh": "数据共{}行、{}列。"},
+    "open": {"en": "Still open: {}.", "zh": "尚待确认：{}。"},
+}
+_ROLES: Final = (
+    "fixed_effects", "interaction_terms", "cluster_var", "weights_var", "running_var", "cutoff", "duration_var",
+    "event_var", "cohort_var", "exposure_var", "lags",
+)  # fmt: skip
 
 
 def draft_text(draft: Draft, profile: DatasetProfile) -> str:
-    """A few sentences a researcher can check: question, method, variables, open points, data."""
-    sentences = _chinese(draft, profile) if draft.language == "zh" else _english(draft, profile)
-    sentences += draft.warnings
-    return ("" if draft.language == "zh" else " ").join(sentences)
+    """A few sentences a researcher can check: question, method, variables, sample, open points, data, limits."""
+    sentences = [_SENTENCES[key][draft.language].format(*values) for key, *values in _facts(draft, profile)]
+    return ("" if draft.language == "zh" else " ").join([*sentences, *draft.warnings])
 
 
-def _english(draft: Draft, profile: DatasetProfile) -> list[str]:
-    method = method_name(draft.design, "en", draft.method)
-    named = {name: _described(name, profile, "en") for name in _names(draft)}
-
-    def several(names: list[str]) -> str:
-        shown = [named[name] for name in names]
-        return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
-
-    said = [f"What we understood: {_question_en(draft, named)}.", f"The method is {method}."]
-    if draft.controls:
-        said.append(f"Held constant: {several(draft.controls)}.")
-    if draft.instruments:
-        endogenous = f" for {named[draft.treatment_var]}" if draft.treatment_var else ""
-        said.append(f"Instrument{'s' if len(draft.instruments) > 1 else ''}{endogenous}: {several(draft.instruments)}.")
+def _facts(draft: Draft, profile: DatasetProfile) -> Iterator[tuple[Any, ...]]:
+    """(key of _SENTENCES, values) in the order in which they are told."""
+    language = draft.language
+    named = {name: _described(name, profile, language) for name in _names(draft)}
+    question = _question_zh(draft, named) if language == "zh" else _question_en(draft, named)
+    yield "question", question
+    yield "method", method_name(draft.design, language, draft.method)
+    for field in ("controls", "instruments"):
+        if getattr(draft, field):
+            yield field, _listed([named[name] for name in getattr(draft, field)], language)
     if draft.design == "panel" and draft.entity_var and draft.time_var:
-        said.append(f"The data are a panel of {named[draft.entity_var]} over {named[draft.time_var]}.")
-    if draft.fixed_effects:
-        said.append(f"Fixed effects: {several(draft.fixed_effects)}.")
-    if draft.interaction_terms:
-        said.append(f"Interactions: {', '.join(draft.interaction_terms)}.")
-    if draft.cluster_var:
-        said.append(f"Standard errors are clustered by {named[draft.cluster_var]}.")
-    if draft.weights_var:
-        said.append(f"Observations are weighted by {named[draft.weights_var]}.")
-    said += _details(draft, named)
-    said.append(f"The data have {profile.row_count:,} rows and {profile.column_count} columns.")
+        yield "panel", named[draft.entity_var], named[draft.time_var]
+    for field in _ROLES:
+        value = getattr(draft, field)
+        if isinstance(value, list) and value:
+            yield field, _listed([str(named.get(name, name)) for name in value], language)
+        elif isinstance(value, str):
+            yield field, named[value]
+        elif isinstance(value, int | float):
+            yield field, value
+    filters = draft.default_overrides.get("filters")
+    if isinstance(filters, list) and filters:
+        yield "sample", _listed(conditions(filters, language), language)
+    yield "size", profile.row_count, profile.column_count
     blocking = [unknown.description for unknown in draft.open_unknowns if unknown.blocking]
     if blocking:
-        said.append("Still open: " + "; ".join(text.rstrip(".") for text in blocking) + ".")
-    return said
+        yield "open", ("；" if language == "zh" else "; ").join(text.rstrip(".。") for text in blocking)
+
+
+def _listed(items: list[str], language: Language) -> str:
+    if language == "zh":
+        return "、".join(items)
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
 
 
 def _question_en(draft: Draft, named: dict[str, str]) -> str:
@@ -143,38 +150,6 @@ def _question_en(draft: Draft, named: dict[str, str]) -> str:
     if treatment:
         return f"you want to know how {treatment} affects {outcome}"
     return f"you want to explain {outcome}"
-
-
-def _chinese(draft: Draft, profile: DatasetProfile) -> list[str]:
-    named = {name: _described(name, profile, "zh") for name in _names(draft)}
-
-    def several(names: list[str]) -> str:
-        return "、".join(named[name] for name in names)
-
-    said = [
-        f"我们的理解：{_question_zh(draft, named)}。",
-        f"采用的方法是{method_name(draft.design, 'zh', draft.method)}。",
-    ]
-    if draft.controls:
-        said.append(f"控制变量：{several(draft.controls)}。")
-    if draft.instruments:
-        said.append(f"工具变量：{several(draft.instruments)}。")
-    if draft.design == "panel" and draft.entity_var and draft.time_var:
-        said.append(f"数据是以{named[draft.entity_var]}为个体、{named[draft.time_var]}为时间的面板。")
-    if draft.fixed_effects:
-        said.append(f"固定效应：{several(draft.fixed_effects)}。")
-    if draft.interaction_terms:
-        said.append(f"交互项：{'、'.join(draft.interaction_terms)}。")
-    if draft.cluster_var:
-        said.append(f"标准误聚类到{named[draft.cluster_var]}。")
-    if draft.weights_var:
-        said.append(f"以{named[draft.weights_var]}为权重。")
-    said += _details(draft, named)
-    said.append(f"数据共{profile.row_count}行、{profile.column_count}列。")
-    blocking = [unknown.description for unknown in draft.open_unknowns if unknown.blocking]
-    if blocking:
-        said.append("尚待确认：" + "；".join(text.rstrip("。") for text in blocking) + "。")
-    return said
 
 
 def _question_zh(draft: Draft, named: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any, Final, TypeVar
@@ -24,7 +25,12 @@ class AnswerInvalid(Exception):
 
 
 def json_schema(schema: type[msgspec.Struct]) -> JsonSchema:
-    """JSON schema of a Struct with an object at its top, as both protocols want it."""
+    """JSON schema of a Struct with an object at its top, as both protocols want it. Not to be changed."""
+    return _json_schema(schema)
+
+
+@functools.cache
+def _json_schema(schema: type[msgspec.Struct]) -> JsonSchema:
     (top,), components = msgspec.json.schema_components([schema], ref_template="#/$defs/{name}")
     name = top["$ref"].rsplit("/", 1)[-1]
     return {**components[name], "$defs": {key: value for key, value in components.items() if key != name}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from ssd.llm import answers
 from ssd.llm.models import RESPONSE_INVALID, TIMEOUT, TRUNCATED, LlmRequest, Message, TurnState, Usage
 from ssd.llm.prices import Prices
 from ssd.llm.prompts import Prompt
-from ssd.llm.providers.protocol import Completion, Provider, ProviderFailure, Question, TimedOut
+from ssd.llm.providers.protocol import Completion, Provider, ProviderFailure, Question, SwitchedOff, TimedOut
 from ssd.llm.providers.retry import RetryPolicy, ask
 from ssd.llm.redaction import Redactor
 
@@ -64,6 +64,7 @@ class Exchange(Generic[T]):
         max_output_tokens: int,
         timeout_seconds: float,
         deadline_seconds: float,
+        still_allowed: Callable[[str], Awaitable[bool]],
         sleep: Callable[[float], Any] = asyncio.sleep,
     ) -> None:
         self.request = request
@@ -86,6 +87,7 @@ class Exchange(Generic[T]):
         self._max_output_tokens = max_output_tokens
         self._timeout_seconds = timeout_seconds
         self._ends = time.monotonic() + deadline_seconds
+        self._still_allowed = still_allowed
         self._sleep = sleep
         self._next_input = prompt.token_bound()
 
@@ -168,7 +170,7 @@ class Exchange(Generic[T]):
             self.provider, self.model = provider.name, provider.model(self.request.tier)
             try:
                 completion = await ask(
-                    provider, question, self._policy, on_attempt=self._count_attempt, sleep=self._sleep
+                    provider, question, self._policy, before_attempt=self._before_attempt, sleep=self._sleep
                 )
             except ProviderFailure as failure:
                 if failure.blames_provider:
@@ -181,7 +183,10 @@ class Exchange(Generic[T]):
             self.verdicts[provider.name] = True
             return provider, completion
 
-    def _count_attempt(self) -> None:
+    async def _before_attempt(self, provider: Provider) -> None:
+        """The first request was admitted a moment ago; before any later one the switches are read again."""
+        if self.attempts > 0 and not await self._still_allowed(provider.name):
+            raise SwitchedOff("The operator stopped calls to this provider.")
         self.attempts += 1
 
     def _book(self, provider: Provider, question: Question, completion: Completion) -> None:

@@ -22,7 +22,7 @@ from ssd.db.clock import iso_in, now_iso
 from ssd.db.database import Database
 from ssd.db.durable import storage_error
 from ssd.errors import SsdError
-from ssd.llm import admission, answers, cache, evidence, ledger, prompts, settlement
+from ssd.llm import admission, answers, cache, controls, evidence, ledger, prompts, settlement
 from ssd.llm.conversation import CallFailure, Exchange, worst_cost
 from ssd.llm.models import ABANDONED, CallStatus, LlmOutcome, LlmRequest
 from ssd.llm.prices import Prices
@@ -265,6 +265,7 @@ class Gateway:
             max_output_tokens=self._max_output_tokens(call.request),
             timeout_seconds=admitted.timeout_seconds,
             deadline_seconds=self._deadline(call.request, admitted.timeout_seconds),
+            still_allowed=self._is_allowed,
         )
         call.exchange = exchange
         logger.info("SS_LLM_CALL_START", **_names(call))
@@ -419,6 +420,10 @@ class Gateway:
         each = timeout_seconds + self._settings.llm_retry_backoff_max_seconds
         rounds = 2 * request.max_turns
         return each * self._settings.llm_max_attempts * len(self._providers) * rounds
+
+    async def _is_allowed(self, provider: str) -> bool:
+        now = await controls.current(self._database, self._settings)
+        return now.shutoff is None and not now.kills(provider)
 
     async def _tidy_again_and_again(self) -> None:
         while True:

@@ -9,40 +9,63 @@ from typing import Any, Final
 BLACKED: Final = "[redacted]"
 
 _NAMES: Final = (
-    r"(?:[a-z0-9]+[_-])*(?:api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|client[_-]?secret|secret"
-    r"|password|passwd|pwd|auth[_-]?token|access[_-]?token|refresh[_-]?token|token|credentials?|task[_-]?code)"
+    r"(?:api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|secret|password|passwd|pwd|token"
+    r"|credentials?|task[_-]?code)"
 )
+_NAME_PARTS: Final = ("key", "secret", "passw", "pwd", "token", "credential", "code")
+
+
+class _Rule:
+    """A pattern, and substrings of which any text it matches has one.
+
+    Looking for those first makes an ordinary text cheap. No pattern takes more than a bounded look at each
+    place of a text, so that a long text made for the purpose is not slow either; a test measures it.
+    """
+
+    def __init__(self, parts: tuple[str, ...], pattern: str, *, any_case: bool = False) -> None:
+        self._parts = parts
+        # ASCII word boundaries: a key that follows a Chinese character without a space is still a key.
+        self._pattern = re.compile(pattern, re.ASCII | (re.IGNORECASE if any_case else re.NOFLAG))
+
+    def apply(self, text: str, lowered: str) -> str:
+        if not any(part in lowered for part in self._parts):
+            return text
+        return self._pattern.sub(_blacken, text)
+
 
 _KEPT_GROUP: Final = "kept"
-_RULES: Final = tuple(
-    # ASCII word boundaries: a key that follows a Chinese character without a space is still a key.
-    re.compile(pattern, re.ASCII | (re.IGNORECASE if insensitive else re.NOFLAG))
-    for pattern, insensitive in (
-        # PEM blocks first: what is inside must not be cut up by the rules below.
-        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", False),
-        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\sA-Za-z0-9+/=]+", False),
-        (r"(?P<kept>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}", True),
-        (r"(?P<kept>\bss[av]1\.[A-Za-z0-9_]+\.)[A-Za-z0-9_-]+", False),
-        (r"\b[0-9A-Za-z]{5}(?:-[0-9A-Za-z]{5}){3}\b", False),
-        # Keys by the shape their issuers give them: OpenAI and Anthropic, AWS, GitHub, GitLab, Slack, Google, JWT.
-        (r"\bsk-[A-Za-z0-9_-]{8,}", False),
-        (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", False),
-        (r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|glpat-[\w-]{16,})", False),
-        (r"\bxox[abeprs]-[A-Za-z0-9-]{8,}", False),
-        (r"\bAIza[\w-]{30,}", False),
-        (r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+", False),
-        # "api_key": "…", password='…', token = …, and user:password@ in addresses.
-        (rf"""(?P<kept>\\?["']?\b{_NAMES}\\?["']?\s*[:=]\s*\\?["'])[^"'\\\n]+""", True),
-        (rf"(?P<kept>\b{_NAMES}\s*=\s*)[^\s\"',;&)\]}}]+", True),
-        (rf"(?P<kept>\b{_NAMES}:\s*)(?=[^\s\"',;]*\d)[^\s\"',;&)\]}}]{{8,}}", True),
-        (r"(?P<kept>(?:密码|密钥|口令|令牌)\s*(?:是|为|[:：=])\s*)[^\s，。；、,;]+", False),
-        (r"(?P<kept>\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+(?=@)", True),
-        (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", False),
-        (r"(?:/home/|/Users/)[^/\s\"'`:;,()<>|]+|/root(?=[/\s\"'`:;,()]|$)", False),
-        (r"\b[A-Za-z]:(?:\\{1,2}|/)Users(?:\\{1,2}|/)[^\\/\s\"'`:;,()<>|]+", True),
-        # United States social security numbers.
-        (r"(?<![\w.-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])", False),
-    )
+_END: Final = r"""[^\s"',;&)\]}]"""
+_RULES: Final = (
+    # A whole PEM block first: what is inside must not be cut up by the rules below.
+    _Rule(
+        ("private key-----",),
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^-]|-(?!----))*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?",
+    ),
+    _Rule(("bearer", "basic"), r"(?P<kept>\b(?:bearer|basic)\s{1,8})[A-Za-z0-9._~+/=-]{6,}", any_case=True),
+    _Rule(("ssv1.", "ssa1."), r"(?P<kept>\bss[av]1\.[A-Za-z0-9_]{1,64}\.)[A-Za-z0-9_-]+"),
+    _Rule(("-",), r"(?<![0-9A-Za-z])[0-9A-Za-z]{5}(?:-[0-9A-Za-z]{5}){3}(?![0-9A-Za-z])"),
+    # Keys by the shape their issuers give them: OpenAI and Anthropic, AWS, GitHub, GitLab, Slack, Google, JWT.
+    _Rule(("sk-",), r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{8,}"),
+    _Rule(("akia", "asia"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    _Rule(("gh", "glpat-"), r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|glpat-[\w-]{16,})"),
+    _Rule(("xox",), r"\bxox[abeprs]-[A-Za-z0-9-]{8,}"),
+    _Rule(("aiza",), r"\bAIza[\w-]{30,}"),
+    _Rule(("eyj",), r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"),
+    # "api_key": "…", password='…', token = …, and user:password@ in addresses.
+    _Rule(_NAME_PARTS, rf"""(?P<kept>{_NAMES}\\?["']?\s{{0,8}}[:=]\s{{0,8}}\\?["'])[^"'\\\n]+""", any_case=True),
+    _Rule(_NAME_PARTS, rf"(?P<kept>{_NAMES}\s{{0,8}}=\s{{0,8}}){_END}+", any_case=True),
+    _Rule(_NAME_PARTS, rf"(?P<kept>{_NAMES}:\s{{0,8}})(?={_END}{{0,99}}\d){_END}{{8,}}", any_case=True),
+    _Rule(("密", "口令", "令牌"), r"(?P<kept>(?:密码|密钥|口令|令牌)\s{0,8}(?:是|为|[:：=])\s{0,8})[^\s，。；、,;]+"),
+    _Rule(("://",), r"(?P<kept>://[^\s/:@]{1,99}:)[^\s/@]{1,199}(?=@)"),
+    _Rule(("@",), r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
+    _Rule(("/home/", "/users/", "/root"), r"(?:/home/|/Users/)[^/\s\"'`:;,()<>|]+|/root(?=[/\s\"'`:;,()]|$)"),
+    _Rule(
+        ("users",),
+        r"\b[A-Za-z]:(?:\\{1,2}|/)Users(?:\\{1,2}|/)[^\\/\s\"'`:;,()<>|]+",
+        any_case=True,
+    ),
+    # United States social security numbers.
+    _Rule(("-",), r"(?<![\w.-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"),
 )
 _RESIDENT_ID: Final = re.compile(
     r"(?<![\w.])[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\w)",
@@ -71,8 +94,9 @@ class Redactor:
     def text(self, text: str) -> str:
         for secret in self._known:
             text = text.replace(secret, BLACKED)
+        lowered = text.lower()
         for rule in _RULES:
-            text = rule.sub(_blacken, text)
+            text = rule.apply(text, lowered)
         return _RESIDENT_ID.sub(lambda match: BLACKED if _is_resident_id(match[0]) else match[0], text)
 
     def value(self, value: Any) -> Any:
@@ -90,7 +114,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-_NAMED: Final = re.compile(_NAMES, re.IGNORECASE)
+_NAMED: Final = re.compile(rf"(?:\w{{1,64}}[_-])?{_NAMES}", re.IGNORECASE)
 
 
 def _redacted_member(key: str, item: Any, change: Callable[[str], str]) -> Any:

@@ -36,6 +36,8 @@ from ssd.llm_tasks.models import (
 from ssd.llm_tasks.supervisor import TaskSupervisor
 from ssd.runs import store as runs_store
 
+MOST_UNFINISHED: Final = 200
+"""Tasks of one job that may wait: one client must not fill the queue of all."""
 _BODY: Final = msgspec.json.Decoder(dict[str, Any])
 _ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
 
@@ -54,7 +56,8 @@ class LlmTasks:
         """Take a task in, or answer with the one its request_id stands for; after a failure it is tried again.
 
         Raises INPUT_VALIDATION_FAILED, CONTRACT_COLUMN_NOT_FOUND, INPUTS_MISSING, LLM_REQUEST_CONFLICT for a
-        request_id that stood for another content, LLM_TASK_RUN_MISSING, LLM_NOT_CONFIGURED.
+        request_id that stood for another content, LLM_TASK_RUN_MISSING, LLM_NOT_CONFIGURED,
+        RATE_LIMITED.
         """
         supervisor = self._supervisor
         if supervisor is None:
@@ -72,12 +75,14 @@ class LlmTasks:
             Jobs.load(connection, job.job_id)
             same = store.same_request(connection, scope, job.job_id, request.task, request.request_id)
             if same is None:
+                _require_room(connection, job.job_id)
                 task = _new_task(job, scope, request, resolved, digest)
                 store.insert(connection, task)
                 return task.task_id
             if same.content_hash != digest:
                 raise SsdError("LLM_REQUEST_CONFLICT", task_id=same.task_id)
             if same.status is TaskStatus.FAILED:
+                _require_room(connection, job.job_id)
                 store.queue_again(connection, same.task_id)
             return same.task_id
 
@@ -141,6 +146,13 @@ class LlmTasks:
         if faults:
             raise SsdError("INPUT_VALIDATION_FAILED", "The channels do not fit the data.", errors=tuple(faults))
         return msgspec.structs.replace(given, channels=channels)
+
+
+def _require_room(connection: sqlite3.Connection, job_id: str) -> None:
+    """Raises RATE_LIMITED when too many tasks of the job wait already."""
+    if store.unfinished(connection, job_id) >= MOST_UNFINISHED:
+        message = f"{MOST_UNFINISHED} tasks of this job wait or are under way."
+        raise SsdError("RATE_LIMITED", message, headers={"Retry-After": "5"})
 
 
 def _input(request: TaskRequest) -> TaskInput:

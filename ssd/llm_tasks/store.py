@@ -35,7 +35,7 @@ INSERT: Final = """
     VALUES (:task_id, :job_id, :tenant_id, :user_id, :task, :request_id, :input, :content_hash,
         :max_cost_cents, 'queued', 1, 0, :now, :now)"""
 AGAIN: Final = """
-    UPDATE llm_tasks SET status = 'queued', trial = trial + 1, deliveries = 0, queued_at = :now, not_before = :now,
+    UPDATE llm_tasks SET status = 'queued', trial = trial + 1, deliveries = 0, not_before = :now,
         started_at = NULL, ended_at = NULL, error = NULL
     WHERE task_id = :task_id AND status = 'failed'"""
 CLAIM: Final = f"""
@@ -60,7 +60,7 @@ RECORD: Final = """
     VALUES (:task_id, :job_id, :tenant_id, :user_id, :task, :call_id, :body, :now)
     ON CONFLICT (task_id) DO NOTHING"""
 HAS_RECORD: Final = "SELECT 1 FROM llm_task_records WHERE task_id = ?"
-COUNTS: Final = "SELECT status, count(*) AS n FROM llm_tasks WHERE status IN ('queued', 'running') GROUP BY status"
+UNFINISHED: Final = "SELECT count(*) FROM llm_tasks WHERE job_id = ? AND status IN ('queued', 'running')"
 
 
 def task_of(row: sqlite3.Row) -> Task:
@@ -115,6 +115,11 @@ def insert(connection: sqlite3.Connection, task: Task) -> None:
 def queue_again(connection: sqlite3.Connection, task_id: str) -> None:
     """Another trial of a failed task."""
     connection.execute(AGAIN, {"task_id": task_id, "now": now_iso()})
+
+
+def unfinished(connection: sqlite3.Connection, job_id: str) -> int:
+    """How many tasks of a job wait or are under way."""
+    return int(connection.execute(UNFINISHED, (job_id,)).fetchone()[0])
 
 
 def claim(connection: sqlite3.Connection, *, boot_id: str, lease_seconds: float) -> Task | None:

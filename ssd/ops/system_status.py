@@ -27,6 +27,11 @@ from ssd.templates.library import Library
 RUNNING: Final = """
     SELECT run_id, job_id, tenant_id, attempt, started_at, pid FROM runs WHERE status = 'running'
     ORDER BY started_at"""
+LLM_TASKS: Final = """
+    SELECT
+        (SELECT count(*) FROM llm_tasks WHERE status = 'queued') AS queued,
+        (SELECT count(*) FROM llm_tasks WHERE status = 'running') AS running,
+        (SELECT min(queued_at) FROM llm_tasks WHERE status = 'queued') AS oldest"""
 SCHEMA: Final = "SELECT user_version FROM pragma_user_version"
 
 
@@ -76,6 +81,8 @@ class SystemStatus(msgspec.Struct, frozen=True):
     resident_bytes: int
     health: Readiness
     queue: Queue
+    """Of runs."""
+    llm_tasks: Queue
     slots: Slots
     runs: list[RunningRun]
     children: list[Child]
@@ -109,7 +116,8 @@ class SystemStatusReader:
             uptime_seconds=round((now() - self._started).total_seconds(), 3),
             resident_bytes=resident,
             health=await self._health.readiness(),
-            queue=await self._queue(),
+            queue=await self._queue(QUEUE),
+            llm_tasks=await self._queue(LLM_TASKS),
             slots=Slots(self._supervisor.slots, len(self._supervisor.running())),
             runs=await self._runs(children),
             children=children,
@@ -117,8 +125,8 @@ class SystemStatusReader:
             versions=await self._versions(),
         )
 
-    async def _queue(self) -> Queue:
-        row = await self._database.one(QUEUE)
+    async def _queue(self, sql: str) -> Queue:
+        row = await self._database.one(sql)
         assert row is not None
         return Queue(row["queued"], row["running"], row["oldest"])
 

@@ -35,8 +35,8 @@ class Binding(msgspec.Struct, frozen=True):
 
     @property
     def unused(self) -> list[str]:
-        """The fields of what has no place."""
-        return [item.field for item in self.unplaced]
+        """The fields of the variables and settings that have no place."""
+        return [item.field for item in self.unplaced if item.field != "method"]
 
 
 def bind(

@@ -38,7 +38,8 @@ def usable_overrides(overrides: dict[str, Any], said: dict[str, Any], template: 
 
 def _unplaced(template: Template, draft: Draft, params: dict[str, Any]) -> Iterator[Unplaced]:
     roles = {parameter.role for parameter in template.parameters}
-    bound = {name for value in params.values() for name in (value if isinstance(value, list) else [value]) if name}
+    values = [item for value in params.values() for item in (value if isinstance(value, list) else [value])]
+    bound = {value for value in values if isinstance(value, str)}
     if draft.time_var and "time" in roles and params.get("time_effects") is not False:
         bound.add(draft.time_var)
     fields = (*_FIELDS, *(["variables"] if draft.design in _LISTS_OF_VARIABLES else []))

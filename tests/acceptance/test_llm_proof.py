@@ -210,10 +210,14 @@ def numbers_of_the_run(journey: Journey) -> tuple[str, list[dict[str, str]]]:
 
 
 def script_task_answers(provider: Provider, estimate: float) -> None:
-    words = f"One more unit of tv_spend goes with {estimate:.2f} more units of tv_sales when web_spend is held constant. "
+    words = (
+        f"One more unit of tv_spend goes with {estimate:.2f} more units of tv_sales when web_spend is held constant. "
+    )
     words += "This describes the sample and rests on the linear form of the model."
     cited = {"metric": "main.tv_spend.estimate", "value": estimate, "source_file": "02_main/tidy.csv"}
-    budget = "The budget of 100 is divided so that one more unit would bring the same in each channel, which the fitted "
+    budget = (
+        "The budget of 100 is divided so that one more unit would bring the same in each channel, which the fitted "
+    )
     budget += "curves imply. How far this holds depends on the fit of the curves and on the range of the data."
     provider.answers(
         explanation={"text": words, "citations": [cited], "confidence": 0.7},

@@ -114,7 +114,9 @@ def problems(case: Case, execution: Execution) -> list[str]:
     if case.message and case.message not in execution.output:
         found.append(f"message {case.message!r} is not printed")
     found += [f"{name}: {why}" for name, wanted in case.value.items() if (why := _differs(session, name, wanted, case))]
-    found += [f"{name}: {why}" for name, wanted in case.column.items() if (why := _column_differs(session, name, wanted))]
+    found += [
+        f"{name}: {why}" for name, wanted in case.column.items() if (why := _column_differs(session, name, wanted))
+    ]
     found += [f"text {wanted!r} is not printed" for wanted in case.text if not _shown(wanted, execution.output)]
     found += [f"text {unwanted!r} is printed" for unwanted in case.absent if _shown(unwanted, execution.output)]
     return found

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ERRORS: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("errors.toml").read_text(encoding="utf-8"))["error"]
+ERRORS: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("errors.toml").read_text(encoding="utf-8"))[
+    "error"
+]
 REQUIRED = {
     *(100, 101, 103, 104, 106, 107, 109, 110, 111, 119, 132, 133, 198, 199, 301, 322, 412, 430, 450, 451, 459, 498),
     *(503, 504, 601, 602, 603, 610, 900, 908, 909, 2000, 2001),

@@ -192,3 +192,46 @@ def test_an_axis_shows_the_value_labels_of_its_own_variable(run: Run, tmp_path: 
     )
     svg = (tmp_path / "a.svg").read_text("utf-8")
     assert all(f">{word}<" in svg or f"<!-- {word} -->" in svg for word in ("first", "second", "third"))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "legend(on region(lcolor(red)))",
+        "legend(on region(fcolor(gs14)))",
+        "legend(on symxsize(26))",
+        "xlabel(, noticks)",
+        "xlabel(, labcolor(red))",
+        "yscale(noline)",
+        "graphregion(lcolor(red))",
+        "plotregion(lcolor(red))",
+        "plotregion(margin(zero))",
+        'title("T", margin(large))',
+        'title("T", ring(0))',
+        "xscale(noextend)",
+        "legend(on margin(large))",
+        "legend(on span)",
+        "graphregion(margin(large))",
+        "xlabel(, tlength(2))",
+    ],
+)
+def test_placing_options_take_effect_or_are_refused(run: Run, tmp_path: Path, option: str) -> None:
+    plain = option.split("(", maxsplit=1)[0] if option.startswith("legend") else ""
+    base = "legend(on)" if plain == "legend" else ""
+    data = "set obs 20\ngenerate x = _n\ngenerate y = x^2\n"
+    session, log = run(data + f"twoway line y x, {base}\ngraph export a.svg\ntwoway line y x, {option}\ngraph export b.svg\n")
+    if session.state["rc"]:
+        assert session.state["rc"] == 198 and "not supported by this engine" in log
+        return
+    assert (tmp_path / "a.svg").read_bytes() != (tmp_path / "b.svg").read_bytes()
+
+
+def test_common_axes_of_combined_graphs(run: Run, tmp_path: Path) -> None:
+    lines = (
+        "set obs 5\ngenerate x = _n\ngenerate y = x\ngenerate z = 100 * x\n"
+        "twoway line y x, name(a)\ntwoway line z x, name(b)\n"
+        "graph combine a b\ngraph export one.svg\ngraph combine a b, ycommon\ngraph export two.svg\n"
+    )
+    session, _ = run(lines)
+    assert session.state["rc"] == 0
+    assert (tmp_path / "one.svg").read_bytes() != (tmp_path / "two.svg").read_bytes()

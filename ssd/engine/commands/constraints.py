@@ -119,4 +119,5 @@ def constraints_of(session: Session, line: Line, names: Sequence[str], active: B
     R, r = np.array(rows), np.array(values)
     _, _, vectors = np.linalg.svd(R)
     T = vectors[len(rows) :].T
-    return Constraints(np.asarray(T, dtype=np.float64), np.asarray(np.linalg.pinv(R) @ r, dtype=np.float64), lines, R, r)
+    a = np.asarray(np.linalg.pinv(R) @ r, dtype=np.float64)
+    return Constraints(np.asarray(T, dtype=np.float64), a, lines, R, r)

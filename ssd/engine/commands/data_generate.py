@@ -93,7 +93,7 @@ def generate(session: Session, line: Line) -> None:
     if type_name is None and values.dtype != object:
         chosen = session.settings.get("type", "float")
         type_name = chosen if chosen in STORAGE else "float"
-    session.data.add(name, values, type_name, value_label=label)
+    session.data.add(name, values, type_name, value_label=label, fresh=values.dtype != object)
     if before or after:
         place(session.data, [name], before=before, after=after)
     report_missing(session, name)

@@ -37,15 +37,14 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _GRAMMAR = (
-    "[varlist(numeric fv ts default=none)] [if] [in] [fweight iweight pweight] [, OFFset(varname) OR ASIS "
-    + ML_OPTIONS
+    "[varlist(numeric fv ts default=none)] [if] [in] [fweight iweight pweight] [, OFFset(varname) OR ASIS " + ML_OPTIONS
 )
 _STORED = (
     "e(N) e(N_cds) e(N_cdf) e(k) e(k_eq) e(k_eq_model) e(k_dv) e(df_m) e(r2_p) e(ll) e(ll_0) e(N_clust) e(chi2) "
     "e(p) e(rank) e(ic) e(rc) e(converged) e(cmd) e(cmdline) e(depvar) e(title) e(offset) e(chi2type) e(vce) "
     "e(vcetype) e(predict) e(b) e(V) r(table)"
 )
-_REFUSED = "vce(bootstrap), vce(jackknife), technique() other than nr"
+_REFUSED = "technique() other than nr"
 
 
 @command("logit", _GRAMMAR + "]", by="recall", stored=_STORED, refused=_REFUSED)
@@ -57,9 +56,7 @@ def logit(session: Session, line: Line) -> None:
 @command("logistic", _GRAMMAR + " COEF]", by="recall", stored=_STORED, refused=_REFUSED)
 def logistic(session: Session, line: Line) -> None:
     """Logistic regression, odds ratios."""
-    _binary(
-        session, line, "logistic", "Logistic regression", None if line.flag("coef") else eform_heading("or")
-    )
+    _binary(session, line, "logistic", "Logistic regression", None if line.flag("coef") else eform_heading("or"))
 
 
 @command("probit", _GRAMMAR + "]", minimum=4, by="recall", stored=_STORED, refused=_REFUSED)
@@ -75,9 +72,7 @@ def cloglog(session: Session, line: Line) -> None:
     """Complementary log-log regression."""
     if line.flag("or"):
         raise StataError(198, "option or not allowed")
-    _binary(
-        session, line, "cloglog", "Complementary log-log regression", "exp(b)" if line.flag("eform") else None
-    )
+    _binary(session, line, "cloglog", "Complementary log-log regression", "exp(b)" if line.flag("eform") else None)
 
 
 def _binary(session: Session, line: Line, name: str, title: str, eform: str | None) -> None:

@@ -90,7 +90,7 @@ class CountSetup:
         return maximize(Poisson(self.y), [Equation(full, self.offset)], start, self.w, constraint=pair)
 
 
-@command("poisson", _GRAMMAR + "]", by="recall", stored=_STORED, refused="vce(bootstrap)")
+@command("poisson", _GRAMMAR + "]", by="recall", stored=_STORED, refused="technique() other than nr")
 def poisson(session: Session, line: Line) -> None:
     """Poisson regression."""
     if replay(session, line, "poisson"):
@@ -111,9 +111,7 @@ def poisson(session: Session, line: Line) -> None:
     complete(session, line, setup, result, {"kind": "poisson"})
 
 
-def complete(
-    session: Session, line: Line, setup: CountSetup, result: MlResult, predictions: dict[str, object]
-) -> None:
+def complete(session: Session, line: Line, setup: CountSetup, result: MlResult, predictions: dict[str, object]) -> None:
     design = setup.design
     last = len(design.names) - 1
     slopes = [j for j, flag in enumerate(design.active) if flag and not (setup.constant and j == last)]
@@ -137,7 +135,7 @@ def complete(
     _GRAMMAR + " Dispersion(string) NOLRtest]",
     by="recall",
     stored=_STORED + " e(alpha) e(ll_c) e(chi2_c) e(chi2_ct) e(dispers)",
-    refused="dispersion(constant), constraints(), vce(bootstrap)",
+    refused="dispersion(constant), constraints()",
 )
 def nbreg(session: Session, line: Line) -> None:
     """Negative binomial regression (mean dispersion)."""
@@ -218,10 +216,7 @@ def _post_nbreg(
         multiplier = critical(table.level, None)
         log.line("-" * (table.width + 1) + "+" + "-" * 64)
         low, high = math.exp(b[k] - multiplier * se), math.exp(b[k] + multiplier * se)
-        log.line(
-            f"{'alpha':>{table.width}} |"
-            + coefficient_row(alpha, alpha * se, 0.0, 0.0, low, high, tests=False)
-        )
+        log.line(f"{'alpha':>{table.width}} |" + coefficient_row(alpha, alpha * se, 0.0, 0.0, low, high, tests=False))
         log.line("-" * (table.width + 66))
         if not setup.vce.is_robust and not line.flag("nolrtest"):
             p = 0.5 * chi2_tail(chi2_c, 1) if chi2_c > 0 else 1.0

@@ -74,7 +74,7 @@ def _sigma_rows(session: Session, b: FloatArray, V: FloatArray) -> Callable[[Coe
 
 
 @command("truncreg", _GRAMMAR + "LL(string) UL(string) " + ML_OPTIONS + "]", minimum=5, by="recall", stored=_STORED,
-         refused="offset(), constraints(), noskip, vce(bootstrap)")  # fmt: skip
+         refused="offset(), constraints(), noskip")  # fmt: skip
 def truncreg(session: Session, line: Line) -> None:
     """Truncated regression."""
     if replay(session, line, "truncreg"):
@@ -136,7 +136,7 @@ def truncreg(session: Session, line: Line) -> None:
 
 
 @command("intreg", _GRAMMAR + ML_OPTIONS + "]", minimum=6, by="recall", stored=_STORED,
-         refused="het(), offset(), constraints(), vce(bootstrap)")  # fmt: skip
+         refused="het(), offset(), constraints()")  # fmt: skip
 def intreg(session: Session, line: Line) -> None:
     """Interval regression."""
     if replay(session, line, "intreg"):
@@ -206,7 +206,7 @@ def intreg(session: Session, line: Line) -> None:
 
 
 @command("biprobit", "[anything(everything)] [if] [in] [fweight pweight iweight] [, " + ML_OPTIONS + "]", by="recall",
-         stored=_STORED, refused="partial, offset1(), offset2(), constraints(), vce(bootstrap)")  # fmt: skip
+         stored=_STORED, refused="partial, offset1(), offset2(), constraints()")  # fmt: skip
 def biprobit(session: Session, line: Line) -> None:
     """Bivariate probit regression."""
     if not line.text.split(",")[0].strip() and replay(session, line, "biprobit"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.discrete_binary import restrict
 from ssd.engine.commands.discrete_count import CountSetup, complete
 from ssd.engine.commands.estimation import SessionSource, build_regressors, parse_varlist, replay
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, iteration_log, ml_covariance
@@ -18,11 +18,12 @@ from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count
 from ssd.engine.stats.binary import Logit, Probit
-from ssd.engine.stats.design import Design, complete as complete_rows
+from ssd.engine.stats.design import Design
+from ssd.engine.stats.design import complete as complete_rows
 from ssd.engine.stats.distributions import critical
 from ssd.engine.stats.likelihood import Equation, Maximum, Model, maximize
 from ssd.engine.stats.linear import with_constant
-from ssd.engine.stats.terms import split_words
+from ssd.engine.stats.terms import Term, split_words
 from ssd.engine.stats.zero_counts import FAMILIES, Truncated, ZeroInflated
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _result(
     return result
 
 
-def _alpha_footer(session: Session, result: MlResult) -> object:
+def _alpha_footer(session: Session, result: MlResult) -> Callable[[CoefficientTable], None]:
     def footer(table: CoefficientTable) -> None:
         log = session.log
         lnalpha, se = float(result.b[-1]), math.sqrt(float(result.V[-1, -1]))
@@ -186,7 +187,7 @@ def _inflated(session: Session, line: Line, name: str, family: str) -> None:
     link: Literal["logit", "probit"] = "probit" if line.flag("probit") else "logit"
     model = ZeroInflated(setup.y, family, link)
     if not model.zeros.any():
-        raise StataError(459, f"{setup.depvar} never equal to zero; use {'poisson' if family == 'poisson' else 'nbreg'} instead")
+        raise StataError(459, f"{setup.depvar} never equal to zero; use {family} instead")
     z_offset = None if offset is None else offset[sample.rows]
     null, fit = _fit_inflated(setup, model, Z, z_offset, family, link)
     if null is not None and not line.flag("nolog"):
@@ -211,7 +212,7 @@ def _inflated(session: Session, line: Line, name: str, family: str) -> None:
     complete(session, line, setup, result, {})
 
 
-def _inflation_terms(session: Session, typed: str) -> tuple[str | None, list[object]]:
+def _inflation_terms(session: Session, typed: str) -> tuple[str | None, list[Term]]:
     body, _, options = typed.partition(",")
     offset = None
     if options.strip():
@@ -269,7 +270,7 @@ def _statistics(depvar: str, *, inflated: bool, probit: bool = False) -> Statist
         mean = np.asarray(np.exp(request.xb), dtype=np.float64)
         return mean * (1.0 - inflation(request)) if inflated else mean
 
-    functions = {"n": events}
+    functions: dict[str, Callable[[Request], FloatArray]] = {"n": events}
     if inflated:
         functions["pr"] = inflation
     return Statistics(functions, "n", "(option n assumed; predicted number of events)", depvar)

@@ -12,8 +12,8 @@ from ssd.engine.commands.estimates import (
     stored_estimates,
 )
 from ssd.engine.commands.estimates_rows import build_table
-from ssd.engine.errors import StataError, unsupported
-from ssd.engine.lang.quoting import split_comma, strip_quotes
+from ssd.engine.errors import StataError, invalid_syntax, unsupported
+from ssd.engine.lang.quoting import split_colon, split_comma, strip_quotes
 from ssd.engine.output.estout import WRITERS
 
 if TYPE_CHECKING:
@@ -114,21 +114,26 @@ def _model_names(session: Session, typed: list[str]) -> list[str]:
 @command("estadd", "*", refused="beta, vif, coxsnell and the other computed additions; prefix")
 def estadd(session: Session, line: Line) -> None:
     """Add a scalar or a text to e() of the current or a stored model."""
-    body, _, models = line.text.partition(":")
+    body, models = split_colon(line.text) or (line.text, "")
     main, options = split_comma(body)
     typed = (options or "").split()
     if set(typed) - {"replace"}:
         raise StataError(198, f"option {typed[0]} not allowed")
-    words = main.split(None, 2)
+    words = main.split(None, 1)
     if len(words) < 2 or words[0] not in {"scalar", "local"}:
-        raise unsupported(f"estadd {words[0] if words else ''}".strip())
-    name, _, value = main.strip()[len(words[0]) :].strip().partition("=" if "=" in main else " ")
-    name, value = name.strip(), value.strip()
-    targets = (
-        [session.e]
-        if not models.strip()
-        else [named_estimates(session, one) for one in _model_names(session, models.split())]
-    )
+        raise unsupported(f"estadd {words[0] if words else ''} is")
+    found = re.match(r"(\w+)\s*=?\s*(.*)$", words[1].strip(), re.DOTALL)
+    if found is None:
+        raise invalid_syntax()
+    name, value = found.groups()
+    if models.strip():
+        targets = [named_estimates(session, one) for one in _model_names(session, models.split())]
+    else:
+        current = named_estimates(session, ".")
+        # What eststo has just stored is a copy of the current results; both get the addition.
+        model = current.hidden.get("estimation")
+        twins = [kept for kept in stored_estimates(session).values() if kept.hidden.get("estimation") is model]
+        targets = [current, *(kept for kept in twins if model is not None and kept is not current)]
     number = session.evaluate_number(value) if words[0] == "scalar" else 0.0
     for target in targets:
         if (name in target.scalars or name in target.macros) and "replace" not in typed:

@@ -278,7 +278,8 @@ def _statistics(line: Line) -> list[tuple[str, str, str | None]]:
             rows.append((label, key, line.text_option(option) or "3"))
     rows += [(option.upper(), option, line.text_option(option) or "1")
              for option in ("aic", "bic") if line.options.get(option)]  # fmt: skip
-    observations = [] if line.flag("noobs") or line.text_option("stats") else [("N", "N", "0")]
+    counted = "Observations" if line.flag("label") else "N"
+    observations = [] if line.flag("noobs") or line.text_option("stats") else [(counted, "N", "0")]
     scalars = []
     for word in _quoted(line, "scalars"):
         key, _, label = strip_quotes(word).strip().partition(" ")

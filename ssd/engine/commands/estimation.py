@@ -357,7 +357,12 @@ def weight_note(session: Session, sample: Sample, line: Line) -> None:
 
 
 def replay(session: Session, line: Line, command: str) -> bool:
-    """Show the last results again when the command was typed without a varlist; True when done."""
+    """Show the last results again when the command was typed without a varlist; True when done.
+
+    A line with vce(bootstrap) or vce(jackknife) is handed to that prefix, which is as final.
+    """
+    if _resampled(session, line):
+        return True
     if line.varlist or line.text.split(",")[0].strip():
         return False
     estimation = session.e.hidden.get("estimation")
@@ -376,6 +381,21 @@ def replay(session: Session, line: Line, command: str) -> bool:
             estimation.table.coefficient_heading = "Coefficient"
     estimation.show()
     store_table(session, estimation.table)
+    return True
+
+
+def _resampled(session: Session, line: Line) -> bool:
+    typed = (line.text_option("vce") or "") if "vce" in line.options else ""
+    word = re.match(r"\w*", typed.strip())
+    kind = word.group() if word is not None else ""
+    prefix = next((name for name in ("bootstrap", "jackknife") if len(kind) >= 4 and name.startswith(kind)), None)
+    if prefix is None or line.command.startswith("xt"):
+        return False
+    if line.by_mask is not None:
+        raise unsupported(f"vce({kind}) under by is")
+    from ssd.engine.commands.resampling import run_prefixed
+
+    run_prefixed(session, line, prefix, typed.strip()[len(kind) :].lstrip(" ,"))
     return True
 
 

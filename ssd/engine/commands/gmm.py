@@ -25,7 +25,15 @@ from ssd.engine.commands.estimation import (
 )
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.missing import FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, Entry, cluster_note, count, number, print_coefficients, print_header
+from ssd.engine.output.estimation import (
+    CoefficientTable,
+    Entry,
+    cluster_note,
+    count,
+    number,
+    print_coefficients,
+    print_header,
+)
 from ssd.engine.results import Matrix
 from ssd.engine.stats.covariance import group_ids, meat, sum_by_group
 from ssd.engine.stats.linear import symmetric_inverse, with_constant
@@ -320,6 +328,7 @@ class _State:
 
 def _minimise(state: _State, b: FloatArray, W: FloatArray, log: Callable[[int, float], None]) -> FloatArray:
     """Gauss–Newton with step halving on g'Wg. Raises r(430)."""
+
     def criterion(at: FloatArray) -> float:
         g = state.mean(at)
         return float(g @ W @ g) if np.all(np.isfinite(g)) else np.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from ssd.engine.graphics.options import Options, read_graph, read_style
 from ssd.engine.graphics.store import find, graphs
 from ssd.engine.graphics.twoway import finish, parse_twoway
 from ssd.engine.lang.quoting import split_comma, split_words, strip_quotes
+from ssd.engine.missing import MISSING
 from ssd.engine.session import Session
 
 KINDS = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
-ACCEPTED = "accepted without effect: margin(), span, region(), symxsize(), noextend and other placement of texts"
+ACCEPTED = "placement of texts by margin(), ring(), span of legends; region() beyond colours; noextend, titlegap()"
 REFUSED = f"saving() and .gph files, play(), text(), xtick(), ytick(), pc plots, mspline; {ACCEPTED}"
 
 
@@ -223,6 +225,27 @@ def _export(session: Session, text: str) -> None:
     session.log.line(f"file {shown} saved as {KINDS[suffix].upper()} format")
 
 
+def _with_common_axis(children: list[Graph], letter: str) -> list[Graph]:
+    """Copies of the graphs whose x (or y) axes cover the data of all of them."""
+    own = deepcopy(children)
+    panels = [panel for graph in own for panel in graph.panels]
+    parts = [
+        values
+        for panel in panels
+        for layer in panel.layers
+        for values in ((layer.x,) if letter == "x" else (layer.y, layer.y2))
+        if values is not None and len(values)
+    ]
+    if not parts:
+        raise unsupported(f"{letter}common of graphs without two axes")
+    seen = np.concatenate([np.asarray(values, dtype=np.float64) for values in parts])
+    seen = seen[np.isfinite(seen) & (seen < MISSING)]
+    for panel in panels:
+        axis = panel.x if letter == "x" else panel.y
+        axis.low, axis.high = float(seen.min()), float(seen.max())
+    return own
+
+
 def _combine(session: Session, text: str) -> None:
     main, option_text = split_comma(text)
     options = Options(option_text)
@@ -232,11 +255,11 @@ def _combine(session: Session, text: str) -> None:
         raise invalid_syntax("graph name required")
     combined = Graph(children=children)
     cols, rows = options.number(session, "cols", 1), options.number(session, "rows", 1)
-    options.flag("colfirst", 4)
-    options.flag("ycommon", 4)
-    options.flag("xcommon", 4)
-    options.take("imargin", 4)
-    options.take("iscale", 3)
+    for letter in "xy":
+        if options.flag(f"{letter}common", 4):
+            combined.children = children = _with_common_axis(children, letter)
+    for other in ("colfirst", "imargin", "iscale", "altshrink", "holes"):
+        options.refuse(other, 4)
     n = len(children)
     combined.columns = int(cols) if cols else -(-n // int(rows)) if rows else int(np.ceil(np.sqrt(n)))
     combined.width = max(5.5, 3.6 * combined.columns)

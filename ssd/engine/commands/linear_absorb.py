@@ -28,7 +28,7 @@ from ssd.engine.commands.estimation import (
 )
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.errors import StataError, insufficient_observations, unsupported
-from ssd.engine.missing import FloatArray
+from ssd.engine.missing import BoolArray, FloatArray
 from ssd.engine.output.estimation import CoefficientTable, Entry, count, print_coefficients, print_header
 from ssd.engine.stats.absorb import Absorber, connected_components, nested, singletons
 from ssd.engine.stats.covariance import IndexArray, frequency_meat, group_ids, meat, wald
@@ -104,7 +104,7 @@ def parse_clusters(session: Session, line: Line) -> tuple[Vce, list[list[str]]]:
     raise StataError(198, f"vcetype {kind} not allowed")
 
 
-def group_numbers_of(session: Session, names: list[str], rows: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> IndexArray:
+def group_numbers_of(session: Session, names: list[str], rows: BoolArray) -> IndexArray:
     ids = np.zeros(int(rows.sum()), dtype=np.intp)
     for name in names:
         own, size = group_ids(key_values(session, name)[rows])
@@ -333,9 +333,11 @@ def _fit(
     scalars = {
         "N": n, "N_full": n_full, "num_singletons": float(prepared.dropped), "N_hdfe": float(len(prepared.effects)),
         "tss": tss, "tss_within": tss_within, "rss": ls.rss, "mss": tss - ls.rss, "r2": r2, "r2_a": r2_a,
-        "r2_within": r2_within, "r2_a_within": 1.0 - (ls.rss / df_r) / (tss_within / (df_r + k)), "ll": ll, "ll_0": ll_0,
+        "r2_within": r2_within, "r2_a_within": 1.0 - (ls.rss / df_r) / (tss_within / (df_r + k)), "ll": ll,
+        "ll_0": ll_0,
         "rmse": rmse, "F": F, "df_m": float(k), "df_r": df_test, "rank": float(k + 1),
-        "df_a": float(absorbed if prepared.effects else 0), "ic": float(prepared.absorber.iterations if prepared.absorber else 1),
+        "df_a": float(absorbed if prepared.effects else 0),
+        "ic": float(prepared.absorber.iterations if prepared.absorber else 1),
         "df_a_initial": float(sum(e.categories for e in prepared.effects)),
         "df_a_redundant": float(sum(e.redundant for e in prepared.effects)),
         "df_a_nested": float(sum(e.categories for e in prepared.effects if e.in_cluster)),
@@ -349,7 +351,8 @@ def _fit(
     if prepared.clustering is not None:
         scalars["N_clust"] = float(min(prepared.clustering.counts))
         scalars["N_clustervars"] = float(len(prepared.clustering.counts))
-        for index, (label, size) in enumerate(zip(prepared.clustering.names, prepared.clustering.counts, strict=True), 1):
+        groups = zip(prepared.clustering.names, prepared.clustering.counts, strict=True)
+        for index, (label, size) in enumerate(groups, 1):
             scalars[f"N_clust{index}"] = float(size)
             macros[f"clustvar{index}"] = label
     store(session, line, estimation, sample=sample.rows, scalars=scalars, macros=macros)
@@ -442,5 +445,3 @@ def _predictions(depvar: str, residuals: FloatArray) -> Statistics:
         },
         "xb", "(option xb assumed; fitted values)", depvar, in_sample=frozenset({"residuals", "xbd", "d", "dr"}),
     )  # fmt: skip
-
-

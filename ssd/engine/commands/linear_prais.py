@@ -75,8 +75,8 @@ _RHO: dict[str, tuple[int, Callable[[FloatArray, int], float]]] = {
     "CLuster(varname) Level(cilevel) noDW noLOg ITERate(integer 300) TOLerance(real 1e-6) BASElevels SSEsearch]",
     minimum=4,
     by="recall",
-    stored="e(N) e(N_clust) e(mss) e(df_m) e(rss) e(df_r) e(r2) e(r2_a) e(F) e(rmse) e(ll) e(rho) e(dw) e(dw_0) e(rank) "
-    "e(tranmeth) e(rhotype) e(method) e(cmd) e(depvar) e(b) e(V) r(table)",
+    stored="e(N) e(N_clust) e(mss) e(df_m) e(rss) e(df_r) e(r2) e(r2_a) e(F) e(rmse) e(ll) e(rho) e(dw) e(dw_0) "
+    "e(rank) e(tranmeth) e(rhotype) e(method) e(cmd) e(depvar) e(b) e(V) r(table)",
     refused="ssesearch, hascons, savespace, panels, samples with gaps",
 )
 def prais(session: Session, line: Line) -> None:

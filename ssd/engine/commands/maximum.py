@@ -80,9 +80,7 @@ def iteration_log(session: Session, line: Line, maximum: Maximum, vce: Vce) -> N
         return
     for i, value in enumerate(maximum.iterations):
         mark = "(not concave)" if maximum.not_concave[i] and i < last else ""
-        session.log.line(
-            f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}  {mark}".rstrip()
-        )
+        session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}  {mark}".rstrip())
 
 
 @dataclass
@@ -141,6 +139,23 @@ def model_test(result: MlResult, slopes: Sequence[int], *, likelihood_ratio: boo
         result.chi2 = 0.0
 
 
+def _constrained(result: MlResult) -> frozenset[str]:
+    """Coefficients that the constraints leave no freedom."""
+    if not result.constraint_lines:
+        return frozenset()
+    active = {
+        (f"{eq}:" if eq else "") + name
+        for eq, design in result.designs.items()
+        for name, flag in zip(design.names, design.active, strict=True)
+        if flag
+    }
+    spread = np.diag(result.V)
+    scale = float(spread.max())
+    return frozenset(
+        name for name, v in zip(result.names, spread, strict=True) if name in active and v <= 1e-20 * scale
+    )
+
+
 def coefficient_table_of(
     result: MlResult, session: Session, line: Line, level: float, eform: str | None = None
 ) -> CoefficientTable:
@@ -152,7 +167,7 @@ def coefficient_table_of(
             if c.status == "empty"
         ),
         base_levels=line.flag("baselevels"), data=session.data, hidden_equations=result.hidden_equations,
-        no_footer=result.no_footer, base_equations=result.base_equations,
+        no_footer=result.no_footer, base_equations=result.base_equations, constrained=_constrained(result),
     )  # fmt: skip
 
 

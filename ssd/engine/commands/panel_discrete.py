@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 _VARLIST = "[varlist(numeric fv ts default=none)] [if] [in] "
 _STORED = (
-    "e(N) e(N_g) e(N_drop) e(N_group_drop) e(k) e(df_m) e(r2_p) e(ll) e(ll_0) e(ll_c) e(chi2) e(chi2_c) e(p) e(rho) "
-    "e(sigma_u) e(g_min) e(g_avg) e(g_max) e(n_quad) e(N_clust) e(cmd) e(depvar) e(group) e(ivar) e(vce) e(b) e(V) r(table)"
+    "e(N) e(N_g) e(N_drop) e(N_group_drop) e(k) e(df_m) e(r2_p) e(ll) e(ll_0) e(chi2) e(p) e(g_min) e(g_avg) e(g_max) "
+    "e(N_clust) e(cmd) e(depvar) e(group) e(ivar) e(offset) e(vce) e(b) e(V) r(table)"
 )
 
 
@@ -84,13 +84,14 @@ class _Panel:
             note = "all positive or\n      all negative outcomes."
         else:
             useless = (np.bincount(ids, weights=y, minlength=groups) == 0) | (sizes < 2)
-            note = "all zero outcomes or only one obs per group."
+            note = "all zero\n      outcomes or only one obs per group."
         if not useless.any():
             return sample
         self.dropped_groups, self.dropped = int(useless.sum()), int(sizes[useless].sum())
         if useless.all():
             raise StataError(2000, "outcome does not vary in any group")
-        text = f"note: {self.dropped_groups:,} group{'s' if self.dropped_groups != 1 else ''} ({self.dropped:,} obs) omitted because of {note}"
+        plural = "s" if self.dropped_groups != 1 else ""
+        text = f"note: {self.dropped_groups:,} group{plural} ({self.dropped:,} obs) omitted because of {note}"
         for part in text.split("\n"):
             log.line(part)
         return restrict(self.session, sample, self.vce, ~useless[ids])
@@ -211,11 +212,10 @@ def _conditional_logit(session: Session, line: Line, panel: _Panel, name: str, t
         ids, groups = group_ids(key_values(session, panel.group)[request.rows])
         return np.asarray(e / np.bincount(ids, weights=e, minlength=groups)[ids], dtype=np.float64)
 
-    default = "pc1" if name == "clogit" else "xb"
-    note = "(option pc1 assumed; probability of success given one success within group)"
-    result.predictions["statistics"] = Statistics(
-        {"pc1": pc1, "pu0": pu0}, default, note if default == "pc1" else "(option xb assumed; linear prediction)", panel.depvar
-    )
+    default, note = "xb", "(option xb assumed; linear prediction)"
+    if name == "clogit":
+        default, note = "pc1", "(option pc1 assumed; probability of success given one success within group)"
+    result.predictions["statistics"] = Statistics({"pc1": pc1, "pu0": pu0}, default, note, panel.depvar)
     finish(session, line, result, panel.level, "Odds ratio" if line.flag("or") else None)
 
 
@@ -265,6 +265,6 @@ def xtpoisson(session: Session, line: Line) -> None:
 
 def _as_panel(panel: _Panel, result: MlResult) -> None:
     result.header_extra = panel.group_entries()
-    result.header_left = [f"Group variable: {panel.group}", "", "", "Obs per group:"]
+    result.header_left = [f"Group variable: {panel.group}", "", " " * 53 + "Obs per group:"]
     result.pseudo = False
     result.macros["model"] = "fe"

@@ -88,9 +88,7 @@ def _minimum_eigenvalue(model: InstrumentalModel) -> float:
     full = np.column_stack([model.exogenous, model.instruments])
 
     def residuals(X: FloatArray) -> FloatArray:
-        fits = [
-            least_squares(X, column, w, constant=model.constant).residuals for column in model.endogenous.T
-        ]
+        fits = [least_squares(X, column, w, constant=model.constant).residuals for column in model.endogenous.T]
         return np.column_stack(fits)
 
     on_x, on_z = residuals(model.exogenous), residuals(full)
@@ -249,9 +247,7 @@ def endogenous(session: Session, varlist: str, typed: dict[str, str]) -> None:
 def _robust_endogenous(session: Session, model: InstrumentalModel, X: FloatArray, v: FloatArray) -> None:
     w, m = model.sample.w, v.shape[1]
     ols = least_squares(X, model.y, w, constant=model.constant)
-    residual = np.column_stack(
-        [least_squares(X, column, w, constant=model.constant).residuals for column in v.T]
-    )
+    residual = np.column_stack([least_squares(X, column, w, constant=model.constant).residuals for column in v.T])
     weights = np.ones(len(model.y)) if w is None else w
     scores = residual * (ols.residuals * weights)[:, None]
     if model.sample.clusters is not None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _FLAGS = (
     "XB", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
     "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance", "Pearson", "D", "DR",
-    "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected", "Y",
-    "YResiduals", "MSE", "Variance",
+    "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected",
+    "PC1", "PU0", "NU0", "Y", "YResiduals", "MSE", "Variance",
 )  # fmt: skip
 
 

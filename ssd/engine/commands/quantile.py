@@ -180,17 +180,19 @@ def _store(
 ) -> None:  # fmt: skip
     assert callable(show)
     estimation = Estimation({"": problem.regressors.design}, table, show, ("", ""), {})
-    estimation.predictions["statistics"] = Statistics(
-        {"residuals": lambda request: request.y - request.xb}, "xb", "(option xb assumed; fitted values)", problem.depvar
-    )
+    estimation.predictions["statistics"] = _statistics(problem.depvar)
     store(session, line, estimation, sample=problem.sample.rows, scalars=scalars, macros=macros)
     show()
+
+
+def _statistics(depvar: str) -> Statistics:
+    return Statistics({"residuals": lambda r: r.y - r.xb}, "xb", "(option xb assumed; fitted values)", depvar)
 
 
 def _resampled(session: Session, problem: _Problem, quantiles: list[float], reps: int) -> FloatArray:
     """Coefficients of all quantiles in bootstrap samples: (reps, len(quantiles) * k)."""
     n = len(problem.y)
-    draws = []
+    draws: list[FloatArray] = []
     while len(draws) < reps:
         rows = np.minimum((session.rng.uniform(n) * n).astype(np.intp), n - 1)
         X = problem.X[rows]
@@ -259,7 +261,8 @@ def sqreg(session: Session, line: Line) -> None:
     if replay(session, line, "sqreg"):
         return
     typed = line.options.get("quantiles")
-    quantiles = [q / 100.0 if q >= 1.0 else q for q in typed] if isinstance(typed, list) else [0.5]
+    values = [float(q) for q in typed] if isinstance(typed, list) else [0.5]
+    quantiles = [q / 100.0 if q >= 1.0 else q for q in values]
     if any(not 0.0 < q < 1.0 for q in quantiles):
         raise unsupported("quantiles outside (0, 1) are")
     level, reps = level_of(session, line), _reps(line)
@@ -285,21 +288,18 @@ def sqreg(session: Session, line: Line) -> None:
         log = session.log
         log.line()
         entries = [Entry("Number of obs", count(problem.sample.n))]
-        entries += [Entry(f"{f'{q:.2f}'.lstrip('0')} Pseudo R2", f"{v:.4f}") for q, v in zip(quantiles, r2, strict=True)]
+        for q, value in zip(quantiles, r2, strict=True):
+            entries.append(Entry(f"{f'{q:.2f}'.lstrip('0')} Pseudo R2", f"{value:.4f}"))
         left = ["Simultaneous quantile regression", f"  bootstrap({reps}) SEs"]
         print_header(log, left, entries, label_width=13, value_width=10)
         log.line()
         print_coefficients(log, table)
 
     estimation = Estimation(dict.fromkeys(labels, design), table, show, ("", ""), {})
-    estimation.predictions["statistics"] = Statistics(
-        {"residuals": lambda request: request.y - request.xb}, "xb", "(option xb assumed; fitted values)", problem.depvar
-    )
+    estimation.predictions["statistics"] = _statistics(problem.depvar)
     scalars = {"N": problem.sample.n, "df_r": df_r, "n_q": float(len(quantiles)), "reps": float(reps)}
     scalars.update({f"q{i}": q for i, q in enumerate(quantiles, 1)})
     scalars.update({f"r2_p{i}": value for i, value in enumerate(r2, 1)})
     macros = {"cmd": "sqreg", "depvar": problem.depvar, "vcetype": "Bootstrap", "eqnames": " ".join(labels)}
     store(session, line, estimation, sample=problem.sample.rows, scalars=scalars, macros=macros)
     show()
-
-

@@ -72,7 +72,7 @@ def collected(session: Session, typed: str, prefix: str) -> Collected:
         if estimated and not session.r.scalars.keys() - {"level"}:
             items = ["_b"]
         else:
-            names = [name for name in session.r.scalars]
+            names = list(session.r.scalars)
             if not names:
                 raise StataError(198, "expression list required")
             return Collected(names, list(names), [f"r({name})" for name in names])
@@ -221,7 +221,7 @@ _RESAMPLE = (
     minimum=9,
     stored="e(N) e(N_reps) e(N_misreps) e(N_clust) e(N_strata) e(level) e(k_eq) e(cmd) e(prefix) e(command) e(exp#) "
     "e(vcetype) e(vce) e(b) e(b_bs) e(reps) e(bias) e(se) e(ci_normal) e(ci_percentile) e(V) r(table)",
-    refused="bca, ties, jackknifeopts(), every(), trace, verbose, reject(), vce(bootstrap) of estimation commands",
+    refused="bca, ties, jackknifeopts(), every(), trace, verbose, reject(), vce(bootstrap) of xt commands",
 )
 def bootstrap(session: Session, line: Line) -> None:
     """Bootstrap standard errors of any command's results."""
@@ -255,7 +255,8 @@ def bootstrap(session: Session, line: Line) -> None:
     good = ~np.any(is_missing(rows), axis=1)
     kept = rows[good]
     if len(kept) < 2:
-        raise StataError(2000, "insufficient observations to compute bootstrap standard errors\nno results will be saved")
+        text = "insufficient observations to compute bootstrap standard errors\nno results will be saved"
+        raise StataError(2000, text)
     centre = observed if prefix.options.get("mse") is True else kept.mean(axis=0)
     divisor = len(kept) if prefix.options.get("mse") is True else len(kept) - 1
     V = (kept - centre).T @ (kept - centre) / divisor
@@ -392,6 +393,8 @@ def _post(
         list(reading.labels), observed, V, depvar, df, level, _PERCENT[name], data=session.data,
     )  # fmt: skip
     last = "Normal-based" if name == "bootstrap" else ""
+    if own and isinstance(estimation, Estimation):
+        table.eform, table.coefficient_heading = estimation.table.eform, estimation.table.coefficient_heading
     table.upper_heading = f"{'Observed' if name == 'bootstrap' else '':>11}{_PERCENT[name]:>12}{last:>37}".rstrip()
     results = e if own else ResultSet(sample=e.sample)
     total = float(len(rows) + failures)
@@ -419,7 +422,7 @@ def _post(
             log.line(f"Note: One or more parameters could not be estimated in {failures} {name} replicates;")
             log.line("      standard-error estimates include only complete replications.")
 
-    results.scalars.update({"N": float(base.size), "N_reps": float(len(rows)), "N_misreps": float(failures), "level": level})
+    results.scalars.update(N=float(base.size), N_reps=float(len(rows)), N_misreps=float(failures), level=level)
     if n_clusters is not None:
         results.scalars["N_clust"] = float(n_clusters)
     if df is not None:
@@ -457,14 +460,15 @@ def _post(
     "jackknife",
     "*",
     minimum=6,
-    stored="e(N) e(N_reps) e(N_misreps) e(N_clust) e(df_r) e(cmd) e(prefix) e(command) e(vcetype) e(b) e(b_jk) e(V) r(table)",
+    stored="e(N) e(N_reps) e(N_misreps) e(N_clust) e(df_r) e(cmd) e(prefix) e(command) e(vcetype) e(b) e(b_jk) e(V) "
+    "r(table)",
     refused="keep, svy, nfunction(), reject()",
 )
 def jackknife(session: Session, line: Line) -> None:
     """Jackknife standard errors of any command's results."""
     grammar = (
-        "CLuster(varlist) IDcluster(name) SAving(string) noDOTS DOTS(integer 1) Level(cilevel) MSE NOLEgend RCLASS ECLASS "
-        "N(string) NOISily TItle(string) FORCE NOWARN"
+        "CLuster(varlist) IDcluster(name) SAving(string) noDOTS DOTS(integer 1) Level(cilevel) MSE NOLEgend RCLASS "
+        "ECLASS N(string) NOISily TItle(string) FORCE NOWARN"
     )
     prefix = _split(session, line, grammar)
     original = session.data
@@ -502,6 +506,20 @@ def jackknife(session: Session, line: Line) -> None:
     _post(session, line, prefix, "jackknife", reading, observed, V, kept, total - n, base,
           total if groups is not None else None, n - 1.0)  # fmt: skip
     session.e.matrices["b_jk"] = Matrix(kept.mean(axis=0).reshape(1, -1), ["y1"], list(reading.labels))
+
+
+def run_prefixed(session: Session, line: Line, prefix: str, options: str) -> None:
+    """An estimation line typed with vce(bootstrap, …) or vce(jackknife, …), run under the prefix."""
+    from ssd.engine.commands.estimation import command_line
+    from ssd.engine.lang.quoting import closing
+
+    start = re.search(r"\bvce\s*\(", line.text)
+    if start is None:
+        raise invalid_syntax()
+    end = closing(line.text, start.end() - 1)
+    rest = (line.text[: start.start()] + line.text[end + 1 :]).rstrip(" ,")
+    session.run(f"{prefix}, {options}: {line.command} {rest}")
+    session.e.macros["cmdline"] = command_line(line)
 
 
 @command("simulate", "*", minimum=4, refused="trace, verbose, legend options", stored="data of results")

@@ -140,7 +140,7 @@ def _selection_probit(model: _Model) -> Maximum:
     by="recall",
     stored="e(N) e(N_selected) e(N_nonselected) e(N_cens) e(lambda) e(selambda) e(sigma) e(rho) e(ll) e(ll_c) e(chi2) "
     "e(chi2_c) e(p) e(p_c) e(df_m) e(rank) e(N_clust) e(cmd) e(depvar) e(method) e(title) e(vce) e(b) e(V) r(table)",
-    refused="rhosigma, rhotrunc, rholimited, first, offset(), constraints(), vce(bootstrap)",
+    refused="rhosigma, rhotrunc, rholimited, first, offset(), constraints()",
 )
 def heckman(session: Session, line: Line) -> None:
     """Heckman selection model."""
@@ -227,7 +227,7 @@ def _two_step(session: Session, line: Line, model: _Model, probit: Maximum, leve
         names, b, V, math.nan, None, df_m, model.sample,
         Vce("conventional", typed=False), "heckma_p",
     )  # fmt: skip
-    _common(session, result, model, [("rho", fit.rho), ("sigma", fit.sigma)])
+    _common(result, model, 3.0)
     result.macros.update(method="two-step", vce="conventional")
     se = math.sqrt(float(V[-1, -1]))
     result.scalars.update(rho=fit.rho, sigma=fit.sigma, selambda=se)
@@ -248,7 +248,7 @@ def _two_step(session: Session, line: Line, model: _Model, probit: Maximum, leve
     finish(session, line, result, level)
 
 
-def _common(session: Session, result: MlResult, model: _Model, ancillary: list[tuple[str, float]]) -> None:
+def _common(result: MlResult, model: _Model, k_eq: float) -> None:
     slopes = [
         j for j, flag in enumerate(model.outcome_design.active) if flag and model.outcome_design.names[j] != "_cons"
     ]
@@ -256,9 +256,13 @@ def _common(session: Session, result: MlResult, model: _Model, ancillary: list[t
     chosen = model.weights if model.sample.kind == "fweight" else np.ones(len(model.y))
     inside = float(chosen[model.selected].sum())
     outside = model.sample.n - inside
-    result.header_extra = [Entry("      Selected", count(inside)), Entry("      Nonselected", count(outside)), Entry("", "")]
+    result.header_extra = [
+        Entry("      Selected", count(inside)),
+        Entry("      Nonselected", count(outside)),
+        Entry("", ""),
+    ]
     result.pseudo = False
-    result.scalars.update(N_selected=inside, N_nonselected=outside, N_cens=outside, k_eq=2.0 + len(ancillary) / 2.0, k_dv=2.0)
+    result.scalars.update(N_selected=inside, N_nonselected=outside, N_cens=outside, k_eq=k_eq, k_dv=2.0)
     result.macros["depvar"] = f"{model.depvar} {model.selection_name}".strip()
     result.macros["title"] = "Heckman selection model"
     result.predictions["statistics"] = _statistics(model)
@@ -286,7 +290,7 @@ def _maximum_likelihood(session: Session, line: Line, model: _Model, probit: Max
     )  # fmt: skip
     athrho, lnsigma = float(b[-2]), float(b[-1])
     rho, sigma = math.tanh(athrho), math.exp(lnsigma)
-    _common(session, result, model, [("rho", rho), ("sigma", sigma)])
+    _common(result, model, 4.0)
     w = model.weights
     s = model.selected
     ols = least_squares(model.X[s], model.y[s], w[s], constant=False)

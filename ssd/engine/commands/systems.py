@@ -202,7 +202,9 @@ def _system(session: Session, line: Line, name: str, three_stage: list[str] | No
     df_r = n * len(ys) - total_k if small else None
     rows = _equation_rows(equations, designs, names, b, V, fit, ys, w, n, small, df_r)
     title = _title(name, line, three_stage is not None)
-    fitted = _Fitted(equations, designs, fit, names, b, V, sample, restrictions, rows, df_r, exogenous, endogenous, title)
+    fitted = _Fitted(
+        equations, designs, fit, names, b, V, sample, restrictions, rows, df_r, exogenous, endogenous, title
+    )
     _finish(session, line, name, fitted, level)
 
 
@@ -281,7 +283,7 @@ def _finish(session: Session, line: Line, name: str, fitted: _Fitted, level: flo
         (line.weight.kind, line.weight.expression) if line.weight is not None else ("", ""), {}, fitted.sample.w,
     )  # fmt: skip
     estimation.predictions["statistics"] = _statistics(fitted.equations)
-    sign, logdet = np.linalg.slogdet(sigma)
+    _, logdet = np.linalg.slogdet(sigma)
     scalars = {"N": n, "k": float(len(fitted.names)), "k_eq": float(M), "ic": float(fit.iterations),
                "ll": -0.5 * n * (M * (math.log(2.0 * math.pi) + 1.0) + logdet)}  # fmt: skip
     for index, row in enumerate(fitted.rows, 1):

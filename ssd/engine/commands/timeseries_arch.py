@@ -48,7 +48,12 @@ from ssd.engine.stats.distributions import chi2_tail
 from ssd.engine.stats.linear import least_squares, with_constant
 from ssd.engine.stats.numerical_likelihood import NumericalMaximum, maximize_terms
 from ssd.engine.stats.terms import Component
-from ssd.engine.stats.volatility import VarianceOrders, conditional_variance, gaussian_terms, variance_forecasts
+from ssd.engine.stats.volatility import (
+    VarianceOrders,
+    conditional_variance,
+    gaussian_terms,
+    variance_forecasts,
+)
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -154,7 +159,13 @@ def arch(session: Session, line: Line) -> None:
             if not df_m:
                 wald_entries = [Entry("Wald chi2(.)", "."), Entry("Prob > chi2", ".")]
             left = [f"Sample: {first} thru {last}", "", f"{word} = {number(maximum.log_likelihood, '%9.0g')}"]
-            print_header(log, left, [Entry("Number of obs", f"{len(y)}"), *wald_entries], label_width=17, value_width=10)
+            print_header(
+                log,
+                left,
+                [Entry("Number of obs", f"{len(y)}"), *wald_entries],
+                label_width=17,
+                value_width=10,
+            )
             log.line()
         if not line.flag("notable"):
             print_coefficients(log, table)

@@ -234,7 +234,9 @@ def _maximum(y: FloatArray, X: FloatArray, grid: TimeGrid, orders: Orders) -> Nu
     u = fit.residuals
     ar, ma = starting_values(u, orders.ar, orders.ma)
     seasonal_ar, seasonal_ma = starting_values(
-        u, [lag * orders.season for lag in orders.seasonal_ar], [lag * orders.season for lag in orders.seasonal_ma]
+        u,
+        [lag * orders.season for lag in orders.seasonal_ar],
+        [lag * orders.season for lag in orders.seasonal_ma],
     )
     start = np.concatenate([ar, ma, seasonal_ar, seasonal_ma])
     for shrink in (1.0, 0.7, 0.4, 0.1, 0.0):
@@ -299,7 +301,7 @@ def _report(
     V_full[np.ix_(free, free)] = V
     equation = typed.variable
     names = [f"{equation}:{name}" for name in design.names] + orders.names + ["/:sigma"]
-    tested = [j for j in range(k - int(design.constant))] + list(range(k, k + orders.count))
+    tested = [*range(k - int(design.constant)), *range(k, k + orders.count)]
     chi2, df_m = wald(maximum.parameters[tested], V[np.ix_(tested, tested)]) if tested else (math.nan, 0)
     depvar = operated_name(outcome)
     heading = vce_heading(vce)

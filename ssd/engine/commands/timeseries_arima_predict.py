@@ -71,7 +71,13 @@ class _Filtered:
     """The filter run over all observations from the start of the estimation sample."""
 
     def __init__(
-        self, session: Session, line: Line, equation: str, outcome: Component, typed: Component, orders: Process
+        self,
+        session: Session,
+        line: Line,
+        equation: str,
+        outcome: Component,
+        typed: Component,
+        orders: Process,
     ) -> None:
         from ssd.engine.commands.estimation import estimation_of
         from ssd.engine.commands.postestimation_predict import linear_prediction

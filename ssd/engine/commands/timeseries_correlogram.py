@@ -25,6 +25,7 @@ from ssd.engine.stats.distributions import chi2_tail, critical
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
+
 def _checked(session: Session, line: Line) -> tuple[Series, FloatArray, int]:
     """The series, its values and the number of lags (by default the smaller of [n/2] - 2 and 40)."""
     series = one_series(session, line)

@@ -76,7 +76,13 @@ def _activate(session: Session, name: str, *, replace: bool) -> IrfSet:
 
 
 def create_responses(
-    session: Session, name: str, steps: int, order: list[str] | None, *, errors: bool = True, quiet: bool = True
+    session: Session,
+    name: str,
+    steps: int,
+    order: list[str] | None,
+    *,
+    errors: bool = True,
+    quiet: bool = True,
 ) -> IrfResult:
     """Compute the responses of the last var and keep them under a name in the active set."""
     result = result_of(session)
@@ -88,9 +94,7 @@ def create_responses(
     position = [names.index(each) for each in chosen]
     A = system.lag_matrices(result.fit.coefficients)
     estimates = responses(A, ordered_cholesky(result.sigma, position), steps)
-    found = IrfResult(
-        names, chosen, steps, estimates, _errors(result, A, steps, position) if errors else None
-    )
+    found = IrfResult(names, chosen, steps, estimates, _errors(result, A, steps, position) if errors else None)
     if not _sets(session):
         _sets(session)["_varbasic.irf" if quiet else "irfresults.irf"] = IrfSet("_varbasic.irf")
     active_set(session).results[name] = found
@@ -231,7 +235,9 @@ def _describe(session: Session) -> None:
     log.line()
     log.line(f"Contains irf results from {irf_set.file}")
     for name, result in irf_set.results.items():
-        log.line(f"    {name}: endogenous {' '.join(result.names)}; order {' '.join(result.order)}; step {result.steps}")
+        log.line(
+            f"    {name}: endogenous {' '.join(result.names)}; order {' '.join(result.order)}; step {result.steps}"
+        )
 
 
 @dataclass(frozen=True)
@@ -250,9 +256,7 @@ class _Selection:
             for wanted in [*(self.impulses or []), *(self.responses or [])]:
                 if wanted not in names:
                     raise StataError(111, f"{wanted} not found among the variables of {name}")
-            found += [
-                (name, i, r) for i in (self.impulses or names) for r in (self.responses or names)
-            ]
+            found += [(name, i, r) for i in (self.impulses or names) for r in (self.responses or names)]
         if not found:
             raise StataError(111, "no irf results in the active file")
         return found
@@ -381,7 +385,13 @@ def graph_responses(
 
 
 def _panel(
-    result: IrfResult, name: str, impulse: str, response: str, statistics: list[str], level: float, bands: bool
+    result: IrfResult,
+    name: str,
+    impulse: str,
+    response: str,
+    statistics: list[str],
+    level: float,
+    bands: bool,
 ) -> Panel:
     from ssd.engine.graphics.model import Layer, Panel, Text
 

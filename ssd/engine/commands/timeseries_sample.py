@@ -43,7 +43,9 @@ def one_series(session: Session, line: Line) -> Series:
     """The series of a line that names one variable. Raises r(102), r(103), r(459), r(2000)."""
     terms = parse_varlist(session, line.varlist)
     if len(terms) != 1:
-        raise StataError(103 if terms else 102, "too many variables specified" if terms else "too few variables specified")
+        raise StataError(
+            103 if terms else 102, "too many variables specified" if terms else "too few variables specified"
+        )
     require_numeric(session, terms)
     part = terms[0][0]
     if len(terms[0]) != 1 or part.kind == "i":

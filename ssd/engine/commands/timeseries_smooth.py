@@ -1,4 +1,4 @@
-"""tssmooth and tsfilter: smoothed series, trends and cycles; tsappend: future periods."""
+"""tssmooth: moving averages, exponential and Holt–Winters smoothing; the line syntax it shares with tsfilter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import numpy as np
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.names import check_name
 from ssd.engine.data.timeseries import apply_operators, require_time
-from ssd.engine.errors import StataError, already_defined, insufficient_observations, no_observations, unsupported
+from ssd.engine.errors import (
+    StataError,
+    already_defined,
+    insufficient_observations,
+    no_observations,
+    unsupported,
+)
 from ssd.engine.lang.options import TypedOption, read_options
 from ssd.engine.lang.syntax import split_line
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
@@ -47,7 +53,9 @@ class Request:
             raise StataError(198, f"option {name}() incorrectly specified") from fault
 
 
-def read_request(session: Session, line: Line, methods: tuple[str, ...], allowed: dict[str, tuple[str, ...]]) -> Request:
+def read_request(
+    session: Session, line: Line, methods: tuple[str, ...], allowed: dict[str, tuple[str, ...]]
+) -> Request:
     """Parse a tssmooth or tsfilter line. Raises r(198), r(110), r(459)."""
     word, _, rest = line.text.strip().partition(" ")
     method = next((m for m in methods if m.startswith(word) and word), None)
@@ -59,7 +67,7 @@ def read_request(session: Session, line: Line, methods: tuple[str, ...], allowed
     left = parts.subject.split()
     storage = left.pop(0) if left and left[0] in _TYPES else "float"
     old = parts.expression.split()
-    new = _new_names(left, old)
+    new = new_names(left, old)
     typed = read_options(parts.options or "")
     options = _matched(typed, allowed[method])
     for name in new:
@@ -86,7 +94,7 @@ def read_request(session: Session, line: Line, methods: tuple[str, ...], allowed
     return Request(method, storage, new, names, rows, options)
 
 
-def _new_names(left: list[str], old: list[str]) -> list[str]:
+def new_names(left: list[str], old: list[str]) -> list[str]:
     if len(left) == 1 and left[0].endswith("*"):
         return [left[0][:-1] + name.replace(".", "") for name in old]
     if not left:
@@ -110,7 +118,7 @@ def _series(session: Session, name: str) -> FloatArray:
     return apply_operators(session.data, values, operator.upper()) if operator else values
 
 
-def _complete_block(session: Session, request: Request, name: str) -> tuple[FloatArray, BoolArray]:
+def complete_block(session: Session, request: Request, name: str) -> tuple[FloatArray, BoolArray]:
     """The series on its sample, which must have no gaps inside. Raises r(498), r(2000)."""
     y = _series(session, name)
     rows = request.rows & ~is_missing(y)
@@ -123,7 +131,7 @@ def _complete_block(session: Session, request: Request, name: str) -> tuple[Floa
     return y[rows], rows
 
 
-def _add(session: Session, request: Request, name: str, rows: BoolArray, values: FloatArray, label: str) -> None:
+def add_series(session: Session, request: Request, name: str, rows: BoolArray, values: FloatArray, label: str) -> None:
     full = np.full(session.data.n_obs, MISSING)
     full[rows] = np.where(np.isfinite(values), values, MISSING)
     session.data.add(name, full, request.storage, label=label)
@@ -207,14 +215,21 @@ def _moving_average(session: Session, request: Request) -> None:
     log = session.log
     log.line("The smoother applied was")
     log.line(f"     {text}; x(t)= {name}")
-    _add(session, request, request.new[0], rows, values, f"ma: x(t)= {name}: window({request.options.get('window')})")
+    add_series(
+        session,
+        request,
+        request.new[0],
+        rows,
+        values,
+        f"ma: x(t)= {name}: window({request.options.get('window')})",
+    )
     session.r = ResultSet(
         scalars={"N": float(known.sum())}, macros={"exp": name, "method": "ma"},
     )  # fmt: skip
 
 
 def _exponential(session: Session, request: Request) -> None:
-    x, rows = _complete_block(session, request, request.old[0])
+    x, rows = complete_block(session, request, request.old[0])
     n = len(x)
     samp0 = request.options.get("samp0")
     count = int(samp0) if samp0 else (n + 1) // 2
@@ -247,12 +262,11 @@ def _exponential(session: Session, request: Request) -> None:
     values = np.concatenate([predicted[:n], _extended(request.method, x, parms, state, predicted, ahead)])
     full_rows = _extend_rows(session, rows, ahead)
     label = f"parms({' '.join(f'{v:.4f}' for v in parms)}) = {request.old[0]}"
-    _add(session, request, request.new[0], full_rows, values, label)
+    add_series(session, request, request.new[0], full_rows, values, label)
     scalars = {"N": float(n), "alpha": float(parms[0]), "rss": rss, "rmse": rmse}
     if need == 2:
         scalars["beta"] = float(parms[1])
-    for key, value in zip(("s1_0", "s2_0"), state, strict=False):
-        scalars[key] = value
+    scalars.update(zip(("s1_0", "s2_0"), state, strict=False))
     session.r = ResultSet(scalars=scalars, macros={"method": request.method, "exp": request.old[0]})
 
 
@@ -329,130 +343,3 @@ def _extend_rows(session: Session, rows: BoolArray, ahead: int) -> BoolArray:
     time = data.numeric(settings.time)
     grown = np.concatenate([rows, np.zeros(len(missing), dtype=np.bool_)])
     return np.asarray(grown | np.isin(time, wanted), dtype=np.bool_)
-
-
-# --- tsfilter ---
-
-_FILTERS = ("bk", "bw", "cf", "hp")
-_FILTER_OPTIONS: dict[str, tuple[str, ...]] = {
-    "bk": ("minperiod", "maxperiod", "smaorder", "stationary", "trend", "gain"),
-    "bw": ("maxperiod", "order", "trend", "gain"),
-    "cf": ("minperiod", "maxperiod", "smaorder", "stationary", "drift", "trend", "gain"),
-    "hp": ("smooth", "trend", "gain"),
-}
-# Periods per year by the letter of the time format, where Stata adapts its defaults.
-_FREQUENCY = {"y": 1.0, "h": 2.0, "q": 4.0, "m": 12.0, "w": 52.0, "d": 365.0}
-
-
-def _per_year(session: Session) -> float:
-    fmt = session.data.variables[require_time(session.data).time].format
-    return _FREQUENCY.get(fmt[2:3], 4.0) if fmt.startswith("%t") else 4.0
-
-
-@command(
-    "tsfilter",
-    "*",
-    stored="r(smooth) r(minperiod) r(maxperiod) r(order) r(varlist) r(filterlist) r(trendlist) r(method) r(unit)",
-    refused="gain(), smaorder() of cf, in ranges, panel data",
-)
-def tsfilter(session: Session, line: Line) -> None:
-    """Separate trend and cycle: Baxter–King, Butterworth, Christiano–Fitzgerald, Hodrick–Prescott."""
-    request = read_request(session, line, _FILTERS, _FILTER_OPTIONS)
-    for option in ("gain",) + (("smaorder",) if request.method == "cf" else ()):
-        if option in request.options:
-            raise unsupported(f"tsfilter {request.method}, {option}() is")
-    trends = str(request.options.get("trend") or "").split()
-    if len(trends) == 1 and trends[0].endswith("*"):
-        trends = _new_names(trends, request.old)
-    if trends and len(trends) != len(request.new):
-        raise StataError(198, "trend() must name as many variables as are filtered")
-    for name in trends:
-        check_name(name)
-        if name in session.data.variables:
-            raise already_defined(name)
-    yearly = _per_year(session)
-    minimum = request.number("minperiod", 2.0 if yearly == 1.0 else 1.5 * yearly)
-    maximum = request.number("maxperiod", 8.0 * yearly)
-    scalars: dict[str, float] = {}
-    for position, (new, old) in enumerate(zip(request.new, request.old, strict=True)):
-        y, rows = _complete_block(session, request, old)
-        if len(y) < 4:
-            raise insufficient_observations()
-        cycle, scalars = _filtered(request, y, minimum, maximum, yearly)
-        _add(session, request, new, rows, cycle, f"{old} cyclical component from {request.method} filter")
-        if trends:
-            _add(session, request, trends[position], rows, y - cycle, f"{old} trend component from {request.method} filter")
-    session.r = ResultSet(
-        scalars=scalars,
-        macros={"method": {"bk": "Baxter-King", "bw": "Butterworth", "cf": "Christiano-Fitzgerald",
-                           "hp": "Hodrick-Prescott"}[request.method],
-                "varlist": " ".join(request.old), "filterlist": " ".join(request.new), "trendlist": " ".join(trends)},
-    )  # fmt: skip
-
-
-def _filtered(
-    request: Request, y: FloatArray, minimum: float, maximum: float, yearly: float
-) -> tuple[FloatArray, dict[str, float]]:
-    if request.method == "hp":
-        smooth = request.number("smooth", 1600.0 * (yearly / 4.0) ** 4)
-        if smooth <= 0:
-            raise StataError(198, "smooth() must be greater than zero")
-        return smoothers.hodrick_prescott(y, smooth), {"smooth": smooth}
-    if request.method == "bw":
-        order = int(request.number("order", 2))
-        if order < 1 or len(y) <= 2 * order or maximum <= 2:
-            raise StataError(198, "order() or maxperiod() out of range")
-        return smoothers.butterworth(y, maximum, order), {"maxperiod": maximum, "order": float(order)}
-    if not 2.0 <= minimum < maximum:
-        raise StataError(198, "minperiod() must be at least 2 and less than maxperiod()")
-    stationary = "stationary" in request.options
-    scalars = {"minperiod": minimum, "maxperiod": maximum}
-    if request.method == "bk":
-        default = 3.0 if yearly == 1.0 else 3.0 * yearly
-        order = int(request.number("smaorder", default))
-        scalars["order"] = float(order)
-        return smoothers.baxter_king(y, minimum, maximum, order, stationary=stationary), scalars
-    return (
-        smoothers.christiano_fitzgerald(y, minimum, maximum, drift="drift" in request.options, stationary=stationary),
-        scalars,
-    )
-
-
-# --- tsappend ---
-
-
-@command("tsappend", "[, Add(integer 0) Last(string) TSFmt(string) Panel(string)]", stored="r(add)",
-         refused="panel();")  # fmt: skip
-def tsappend(session: Session, line: Line) -> None:
-    """Add future periods to the data."""
-    if line.text_option("panel"):
-        raise unsupported("tsappend, panel() is")
-    data = session.data
-    settings = require_time(data)
-    time = data.numeric(settings.time)
-    panel = data.numeric(settings.panel) if settings.panel else np.zeros(data.n_obs)
-    known = (time < MISSING) & (panel < MISSING)
-    units, ids = np.unique(panel[known], return_inverse=True)
-    ends = np.full(units.size, -np.inf)
-    np.maximum.at(ends, ids, time[known])
-    add = int(str(line.options["add"]))
-    last = line.text_option("last")
-    if (add > 0) == bool(last):
-        raise StataError(198, "you must specify either add() or last() and tsfmt()")
-    if last:
-        kind = line.text_option("tsfmt") or data.variables[settings.time].format.lstrip("%")
-        final = session.evaluate_number(f"{kind[:2]}({last})")
-        counts = np.maximum(np.rint((final - ends) / settings.delta), 0.0).astype(np.intp)
-    else:
-        counts = np.full(units.size, add, dtype=np.intp)
-    total = int(counts.sum())
-    unit = np.repeat(np.arange(units.size), counts)
-    offset = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts) + 1.0
-    data.set_obs(data.n_obs + total)
-    data.replace(settings.time, np.concatenate([time, ends[unit] + offset * settings.delta]))
-    names = [settings.time]
-    if settings.panel:
-        data.replace(settings.panel, np.concatenate([panel, units[unit]]))
-        names.insert(0, settings.panel)
-    data.sort(names)
-    session.r = ResultSet(scalars={"add": float(counts.max()) if counts.size else 0.0})

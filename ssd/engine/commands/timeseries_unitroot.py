@@ -59,7 +59,9 @@ def _lagged_columns(series: Series, lags: int, trend: bool) -> tuple[list[FloatA
     return columns, names
 
 
-def _complete(series: Series, columns: list[FloatArray]) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _complete(
+    series: Series, columns: list[FloatArray]
+) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     rows = series.rows.copy()
     for column in columns:
         rows &= ~is_missing(column)
@@ -80,7 +82,9 @@ def _header(session: Session, title: str, series: Series, entries: list[tuple[st
 
 
 def _critical_table(
-    session: Session, rows: list[tuple[str, float, tuple[float, float, float]]], heading: str = "Dickey–Fuller"
+    session: Session,
+    rows: list[tuple[str, float, tuple[float, float, float]]],
+    heading: str = "Dickey–Fuller",
 ) -> None:
     log = session.log
     log.line(" " * (45 - len(heading) // 2) + heading)

@@ -177,7 +177,7 @@ def fit_system(system: System, *, dfk: bool, small: bool, lutstats: bool) -> Vec
     sigma = fit.sigma_dfk if dfk else fit.sigma_ml
     lag_parameters = len(system.endogenous) ** 2 * len(system.lags)
     return VectorResult(
-        system, fit, sigma, np.kron(sigma, fit.inverse),
+        system, fit, sigma, np.asarray(np.kron(sigma, fit.inverse), dtype=np.float64),
         criteria(fit, lutstats=lutstats, lag_parameters=lag_parameters), small, dfk,
     )  # fmt: skip
 
@@ -249,7 +249,11 @@ def show_result(session: Session, line: Line, result: VectorResult, level: float
         log.line("Vector autoregression")
         log.line()
         left = [f"Sample: {first} thru {last}"]
-        for label, value in (("Log likelihood", chosen.ll), ("FPE", chosen.fpe), ("Det(Sigma_ml)", detsig_ml)):
+        for label, value in (
+            ("Log likelihood", chosen.ll),
+            ("FPE", chosen.fpe),
+            ("Det(Sigma_ml)", detsig_ml),
+        ):
             left.append(f"{label:<14} = {number(value, '%9.0g'):>10}")
         entries = [Entry("Number of obs", f"{fit.n}")]
         entries += [
@@ -307,7 +311,15 @@ def _store(
         "nocons": "" if system.constant else "nocons", "predict": "var_p",
     }  # fmt: skip
     sigma = Matrix(result.sigma.copy(), list(system.names), list(system.names))
-    store(session, line, estimation, sample=system.rows, scalars=scalars, macros=macros, matrices={"Sigma": sigma})
+    store(
+        session,
+        line,
+        estimation,
+        sample=system.rows,
+        scalars=scalars,
+        macros=macros,
+        matrices={"Sigma": sigma},
+    )
     session.e.hidden["vector"] = result
 
 
@@ -363,12 +375,8 @@ def var(session: Session, line: Line) -> None:
     level = level_of(session, line)
     endogenous = components(session, line.varlist, "the endogenous variables")
     exogenous = components(session, (line.text_option("exog") or "").split(), "exog()")
-    system = build_system(
-        session, line, endogenous, exogenous, read_lags(line), constant=not line.flag("noconstant")
-    )
-    result = fit_system(
-        system, dfk=line.flag("dfk"), small=line.flag("small"), lutstats=line.flag("lutstats")
-    )
+    system = build_system(session, line, endogenous, exogenous, read_lags(line), constant=not line.flag("noconstant"))
+    result = fit_system(system, dfk=line.flag("dfk"), small=line.flag("small"), lutstats=line.flag("lutstats"))
     show_result(session, line, result, level)
 
 

@@ -55,7 +55,8 @@ def varsoc(session: Session, line: Line) -> None:
         session, line, endogenous, exogenous, list(range(1, most + 1)), constant=constant, longest=most
     )
     k = len(endogenous)
-    fits, rows = [], []
+    fits = []
+    rows: list[tuple[float, ...]] = []
     for lag in range(most + 1):
         kept = [v * most + j for v in range(k) for j in range(lag)] + list(range(k * most, system.Z.shape[1]))
         fits.append(fit_vector(system.Y, system.Z[:, kept]))
@@ -194,7 +195,11 @@ def varnorm(session: Session, line: Line) -> None:
     kurt = T * (b2 - 3.0) ** 2 / 24.0
     skew, kurt = np.append(skew, skew.sum()), np.append(kurt, kurt.sum())
     df = np.append(np.ones(k), k)
-    wanted = [w for w in ("jbera", "skewness", "kurtosis") if line.flag(w)] or ["jbera", "skewness", "kurtosis"]
+    wanted = [w for w in ("jbera", "skewness", "kurtosis") if line.flag(w)] or [
+        "jbera",
+        "skewness",
+        "kurtosis",
+    ]
     matrices = {}
     log = session.log
     if "jbera" in wanted:

@@ -116,16 +116,18 @@ class Dataset:
         format: str | None = None,  # noqa: A002
         label: str = "",
         value_label: str = "",
+        fresh: bool = False,
     ) -> Variable:
         """Append a new variable. Numbers given without a type become `float`, strings the shortest str#.
 
+        With `fresh` the array is given away and may become the column itself.
         Raises r(110) when the name is taken, r(198) when it is not a valid name.
         """
         check_name(name)
         if name in self.variables:
             raise already_defined(name)
         self.limits.check_variables(len(self.variables) + 1)
-        column = make_variable(name, values, type)
+        column = make_variable(name, values, type, fresh=fresh)
         self.limits.check_size(self.size + column.values.nbytes)
         if len(column.values) != self.n_obs:
             if self.variables:
@@ -331,7 +333,9 @@ def replace_name(column: Variable, name: str) -> Variable:
     return column
 
 
-def make_variable(name: str, values: FloatArray | ObjectArray, type_name: str | None = None) -> Variable:
+def make_variable(
+    name: str, values: FloatArray | ObjectArray, type_name: str | None = None, *, fresh: bool = False
+) -> Variable:
     """A variable in storage form; numbers without a type become float, strings the shortest str#."""
     array: NDArray[Any] = np.asarray(values)
     if array.dtype == object or array.dtype.kind == "U":
@@ -346,4 +350,4 @@ def make_variable(name: str, values: FloatArray | ObjectArray, type_name: str | 
     if type_name is not None and type_name.startswith("str"):
         raise type_mismatch()
     kind = type_name or "float"
-    return Variable(name, kind, narrow(array.astype(np.float64, copy=False), kind), default_format(kind))
+    return Variable(name, kind, narrow(array.astype(np.float64, copy=False), kind, fresh=fresh), default_format(kind))

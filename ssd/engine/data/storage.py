@@ -81,8 +81,11 @@ def widen(values: NDArray[Any], type_name: str) -> FloatArray:
     return wide
 
 
-def narrow(values: FloatArray, type_name: str) -> NDArray[Any]:
-    """Float64 to the storage form. Integers are truncated; values out of range become `.`."""
+def narrow(values: FloatArray, type_name: str, *, fresh: bool = False) -> NDArray[Any]:
+    """Float64 to the storage form. Integers are truncated; values out of range become `.`.
+
+    With `fresh` the array is the caller's to give away, so doubles need no copy.
+    """
     dtype = STORAGE[type_name]
     if values.size == 0:
         return values.astype(dtype)
@@ -97,7 +100,7 @@ def narrow(values: FloatArray, type_name: str) -> NDArray[Any]:
     limit = FLOAT_LARGEST if type_name == "float" else DOUBLE_LARGEST
     with np.errstate(over="ignore", invalid="ignore"):
         if values.max() <= limit and values.min() >= -limit:
-            return values.astype(dtype)
+            return values.astype(dtype, copy=not fresh)
         fits = np.abs(values) <= limit
         stored = values.astype(dtype)
     codes = missing_number(values[~fits])

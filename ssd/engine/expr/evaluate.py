@@ -17,6 +17,7 @@ from ssd.engine.expr.matrices import matrix_element, stored_matrix
 from ssd.engine.expr.operators import binary, invert, negate
 from ssd.engine.expr.parser import parse
 from ssd.engine.expr.syntax import Binary, Call, Estimate, Name, Node, Number, Operated, Subscript, Text, Unary
+from ssd.engine.expr.timeranges import with_time_ranges
 from ssd.engine.expr.values import Operand, Value, is_string, number, string, truth
 from ssd.engine.missing import MISSING, BoolArray, FloatArray
 
@@ -35,12 +36,12 @@ def evaluate(
     sums and random draws to the selected observations. Raises StataError: r(111) not found, r(109) type
     mismatch, r(133) unknown function, r(132) quotes and parentheses, r(198) invalid syntax.
     """
-    node = parse(text)
+    node = parse(with_time_ranges(text, session))
     context = Context(session, groups, mask, rows=_names_rows(node, session))
     return _settled(value_of(node, context))
 
 
-_BLOCK: Final = 16_384
+_BLOCK: Final = 32_768
 """Rows per piece: the columns of an expression then stay in the processor's cache (measured: a third of the time)."""
 
 
@@ -66,7 +67,7 @@ def evaluate_rows(
     text: str, session: Session, *, groups: Groups | None = None, mask: BoolArray | None = None
 ) -> FloatArray | ObjectArray:
     """Value for every observation, shape (n_obs,): scalars are repeated, random functions draw per row."""
-    node = parse(text)
+    node = parse(with_time_ranges(text, session))
     n_obs = session.data.n_obs
     if n_obs > 2 * _BLOCK and is_elementwise(node, session):
         out = np.empty(n_obs)
@@ -90,7 +91,7 @@ def rows_of(operand: Operand, n_obs: int) -> FloatArray | ObjectArray:
 
 def evaluate_condition(text: str, session: Session, *, groups: Groups | None = None) -> BoolArray:
     """Observations where the expression is true (nonzero, missing included), shape (n_obs,)."""
-    node = parse(text)
+    node = parse(with_time_ranges(text, session))
     n_obs = session.data.n_obs
     if n_obs > 2 * _BLOCK and is_elementwise(node, session):
         chosen = np.empty(n_obs, dtype=np.bool_)
@@ -183,7 +184,8 @@ def _named(name: str, context: Context) -> Operand:
     if variable is not None:
         column = context.data.variables[variable]
         if context.block is not None:
-            return widen(column.values[context.block], column.type)
+            part = column.values[context.block]
+            return part if column.type == "double" else widen(part, column.type)
         return column.values if column.is_string else context.data.numeric(variable)
     if name in context.session.scalars:
         value = context.session.scalars[name]

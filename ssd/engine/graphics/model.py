@@ -74,6 +74,9 @@ class Ticks:
     size: float | None = None
     grid: bool | None = None
     fmt: str = ""
+    marks: bool = True
+    """Short lines at the labels."""
+    color: str | None = None
 
 
 @dataclass
@@ -86,6 +89,7 @@ class Axis:
     reverse: bool = False
     lines: list[RefLine] = field(default_factory=list)
     hidden: bool = False
+    line: bool = True
     fmt: str = ""
     """Display format of the variable (dates)."""
 
@@ -101,6 +105,10 @@ class Legend:
     ring: int | None = None
     size: float | None = None
     title: str = ""
+    edge: str | None = None
+    fill: str | None = None
+    key_width: float | None = None
+    """Width of the keys as a multiple of the scheme's."""
 
 
 @dataclass
@@ -141,6 +149,12 @@ class Graph:
     common_y: bool = True
     children: list[Graph] | None = None
     aspect: float | None = None
+    edge: str | None = None
+    """Outline of the whole graph."""
+    plot_edge: str | None = None
+    """Outline of the plot regions."""
+    tight: bool = False
+    """Axes end at the data: plotregion(margin(zero))."""
 
     def texts(self) -> list[str]:
         """All words that will be drawn, to choose a font."""

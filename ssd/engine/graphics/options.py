@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from ssd.engine.errors import StataError, option_not_allowed, unsupported
 from ssd.engine.graphics import colors
@@ -44,6 +45,11 @@ class Options:
         value = self.take(name, minimum)
         return None if value is None else session.evaluate_number(value)
 
+    def refuse(self, name: str, minimum: int) -> None:
+        """Raises r(198) when an option was typed that Stata has and this engine does not."""
+        if self.take_all(name, minimum):
+            raise unsupported(f"{name}()")
+
     def finish(self) -> None:
         """Raises r(198) for an option nobody took."""
         if self.items:
@@ -78,9 +84,10 @@ def read_text(value: str) -> Text:
     position = options.take("position", 3)
     justification = options.take("justification", 4)
     text.left = (position or "").strip() in ("7", "8", "10", "11") or (justification or "").strip() == "left"
-    options.take("margin", 3)
+    # Titles always span the whole graph, so span asks for what is drawn anyway.
     options.flag("span", 4)
-    options.take("ring", 4)
+    options.refuse("margin", 3)
+    options.refuse("ring", 4)
     options.finish()
     return text
 
@@ -126,10 +133,11 @@ def read_ticks(value: str, session: Session, label_name: str = "") -> Ticks:
     ticks.fmt = options.take("format", 3) or ""
     if options.flag("nolabels", 5) or options.flag("nolabel", 5):
         ticks.none = True
-    options.flag("noticks", 6)
-    options.flag("add", 3)
-    options.take("labcolor", 4)
-    options.take("tlength", 2)
+    ticks.marks = not options.flag("noticks", 6)
+    shade = options.take("labcolor", 4)
+    ticks.color = colors.color(shade)[0] if shade else None
+    options.refuse("add", 3)
+    options.refuse("tlength", 2)
     options.finish()
     return ticks
 
@@ -162,10 +170,9 @@ def read_axis(options: Options, letter: str, axis: Axis, session: Session, label
         axis.log = sub.flag("log", 3)
         axis.reverse = sub.flag("reverse", 3)
         axis.hidden = sub.flag("off", 3)
-        for quiet in ("noline", "noextend", "alt", "fextend", "titlegap"):
-            if sub.flag(quiet, 4 if quiet != "alt" else 3) and quiet == "alt":
-                raise unsupported(f"{letter}scale(alt)")
-        sub.take("titlegap", 6)
+        axis.line = not sub.flag("noline", 4)
+        for other in ("noextend", "fextend", "alt", "titlegap"):
+            sub.refuse(other, 3 if other == "alt" else 4)
         sub.finish()
 
 
@@ -241,20 +248,35 @@ def read_legend(value: str, session: Session, legend: Legend) -> None:
     legend.size = colors.text_size(size) if size else None
     title = options.take("title", 5)
     legend.title = read_text(title).text if title else ""
-    for ignored in (
-        "region",
-        "symxsize",
-        "symysize",
-        "bmargin",
-        "margin",
-        "colfirst",
-        "keygap",
-        "span",
-        "bplacement",
-        "stack",
-    ):
-        options.take_all(ignored, min(4, len(ignored)))
+    region = options.take("region", 3)
+    if region is not None:
+        _read_legend_region(region, legend)
+    width = options.number(session, "symxsize", 4)
+    legend.key_width = width / _KEY_WIDTH if width is not None else None
+    # Keys fill the columns first in any case.
+    options.flag("colfirst", 4)
+    for other in ("symysize", "bmargin", "margin", "keygap", "span", "bplacement", "stack"):
+        options.refuse(other, 4)
     options.finish()
+
+
+_KEY_WIDTH: Final = 13.0
+"""symxsize() of Stata's own schemes."""
+
+
+def _read_legend_region(value: str, legend: Legend) -> None:
+    """Outline and filling of the legend's box."""
+    region = Options(value)
+    edge, fill = region.take("lcolor", 2), region.take("fcolor", 2)
+    both = region.take("color", 3)
+    line, style = region.take("lwidth", 2), region.take("lstyle", 2)
+    region.refuse("margin", 3)
+    region.finish()
+    if style is not None and style.strip() != "none":
+        raise unsupported("legend(region(lstyle()))")
+    bare = "none" in (word.strip() for word in (edge or both, line, style) if word)
+    legend.edge = None if bare or not (edge or both) else colors.color(edge or both or "")[0]
+    legend.fill = colors.color(fill or both or "")[0] if fill or both else None
 
 
 def read_graph(options: Options, graph: Graph, session: Session) -> None:
@@ -289,6 +311,25 @@ def read_graph(options: Options, graph: Graph, session: Session) -> None:
             shade = sub.take(part, 2 if part == "fcolor" else 3)
             if shade is not None:
                 setattr(graph, field, colors.color(shade)[0])
-        for placed in ("lcolor", "ilcolor", "lwidth", "margin", "lstyle", "style", "icolor", "lpattern"):
-            sub.take(placed, 2 if placed.startswith("l") else 3)
+        _read_region_border(sub, graph, name)
         sub.finish()
+
+
+def _read_region_border(region: Options, graph: Graph, name: str) -> None:
+    """Outline and margin of graphregion() or plotregion(): what can be drawn; the rest is refused."""
+    edge = region.take("lcolor", 2)
+    line, style = region.take("lwidth", 2), region.take("lstyle", 2) or region.take("style", 3)
+    if style is not None and style.strip() != "none":
+        raise unsupported(f"{name}(style({style.strip()}))")
+    bare = "none" in (word.strip() for word in (edge, line, style) if word)
+    shade = colors.color(edge)[0] if edge and not bare else None
+    if name == "graphregion":
+        graph.edge = shade
+    elif shade is not None:
+        graph.plot_edge = shade
+    margin = region.take("margin", 3)
+    if margin is not None and (name, margin.strip()) not in (("plotregion", "zero"), ("plotregion", "none")):
+        raise unsupported(f"{name}(margin({margin.strip()}))")
+    graph.tight = graph.tight or margin is not None
+    for other in ("ilcolor", "icolor", "lpattern"):
+        region.refuse(other, 2 if other == "lpattern" else 3)

@@ -49,6 +49,8 @@ class CoefficientTable:
     equation_headings: bool = False
     """Name the equation even when there is only one."""
     not_estimable: frozenset[str] = frozenset()
+    constrained: frozenset[str] = frozenset()
+    """Coefficients that constraints fix at a value."""
     no_tests: bool = False
     """Leave out the statistic and p columns (predictive margins without tests)."""
     no_footer: bool = False
@@ -199,7 +201,7 @@ def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float,
     if math.isnan(t):
         if name in table.not_estimable:
             return "          .  (not estimable)"
-        status = _status(name, table.empty)
+        status = "constrained" if name in table.constrained else _status(name, table.empty)
         shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
         return (
             f"{shown}  ({status})"

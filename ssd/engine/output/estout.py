@@ -77,6 +77,14 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(char, char) for char in text)
 
 
+_TEX_STATISTICS = {
+    "N": r"\(N\)",
+    "R-sq": r"\(R^{2}\)",
+    "adj. R-sq": r"adj. \(R^{2}\)",
+    "pseudo R-sq": r"pseudo \(R^{2}\)",
+}
+
+
 def as_tex(table: Table) -> list[str]:
     """A tabular, within a table environment when there is a caption."""
     n = table.models
@@ -103,7 +111,8 @@ def as_tex(table: Table) -> list[str]:
         else:
             marked = (_tex(text) + (rf"\sym{{{stars}}}" if stars else "") for text, stars in row.cells)
             cells = "".join(f"&{cell:>22}" for cell in marked)
-            body.append(f"{_tex(row.stub):<12}{cells}\\\\")
+            stub = _TEX_STATISTICS.get(row.stub) if row.kind == "statistic" else None
+            body.append(f"{stub or _tex(row.stub):<12}{cells}\\\\")
     if table.fragment:
         return body
     for row in notes:

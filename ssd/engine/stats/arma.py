@@ -50,9 +50,7 @@ def psi_weights(model: Arma, count: int) -> FloatArray:
 
     impulse = np.zeros(count)
     impulse[0] = 1.0
-    return np.asarray(
-        lfilter(np.append(1.0, model.ma), np.append(1.0, -model.ar), impulse), dtype=np.float64
-    )
+    return np.asarray(lfilter(np.append(1.0, model.ma), np.append(1.0, -model.ar), impulse), dtype=np.float64)
 
 
 def autocovariances(model: Arma, count: int) -> FloatArray:

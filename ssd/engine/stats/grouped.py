@@ -72,9 +72,7 @@ def maximize_groups(
 class Conditional:
     """Logit conditional on the number of successes of each group, by Howard's recursion, all groups at once."""
 
-    def __init__(
-        self, y: FloatArray, X: FloatArray, ids: IndexArray, w: FloatArray | None = None, offset: FloatArray | None = None
-    ) -> None:
+    def __init__(self, y: FloatArray, X: FloatArray, ids: IndexArray, offset: FloatArray | None = None) -> None:
         order = np.argsort(ids, kind="stable")
         self.y, self.X, self.ids = y[order], X[order], ids[order]
         self.offset = np.zeros(len(y)) if offset is None else offset[order]
@@ -83,7 +81,6 @@ class Conditional:
         self.positions = np.arange(len(y)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         self.successes = np.bincount(self.ids, weights=self.y).astype(int)
         self.width = int(sizes.max())
-        self.w = np.ones(self.groups) if w is None else w
 
     def __call__(self, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         eta = self.X @ b + self.offset
@@ -115,9 +112,10 @@ class Conditional:
         mean = d[rows, self.successes] / chosen[:, None]
         numerator = np.bincount(self.ids, weights=self.y * eta, minlength=self.groups)
         ll = numerator - np.log(chosen) - log_scale
-        sums = np.column_stack([np.bincount(self.ids, weights=self.y * column, minlength=self.groups) for column in self.X.T]) \
-            if p else np.zeros((self.groups, 0))  # fmt: skip
-        return ll * self.w, (sums - mean) * self.w[:, None]
+        sums = np.zeros((self.groups, p))
+        for j, column in enumerate(self.X.T):
+            sums[:, j] = np.bincount(self.ids, weights=self.y * column, minlength=self.groups)
+        return ll, sums - mean
 
 
 class ConditionalPoisson:
@@ -127,8 +125,9 @@ class ConditionalPoisson:
         self.y, self.X, self.ids = y, X, ids
         self.offset = np.zeros(len(y)) if offset is None else offset
         self.groups = int(ids.max()) + 1
-        self.totals = np.bincount(ids, weights=y, minlength=self.groups)
-        self.constant = log_gamma(self.totals + 1.0) - np.bincount(ids, weights=log_gamma(y + 1.0), minlength=self.groups)
+        self.totals = np.asarray(np.bincount(ids, weights=y, minlength=self.groups), dtype=np.float64)
+        own = np.bincount(ids, weights=log_gamma(y + 1.0), minlength=self.groups)
+        self.constant = log_gamma(self.totals + 1.0) - own
 
     def __call__(self, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         eta = self.X @ b + self.offset
@@ -141,5 +140,7 @@ class ConditionalPoisson:
             self.ids, weights=self.y * (eta - top[self.ids] - np.log(total)[self.ids]), minlength=self.groups
         )
         r = self.y - self.totals[self.ids] * share
-        S = np.column_stack([np.bincount(self.ids, weights=r * column, minlength=self.groups) for column in self.X.T])
-        return ll, S
+        S = np.zeros((self.groups, len(b)))
+        for j, column in enumerate(self.X.T):
+            S[:, j] = np.bincount(self.ids, weights=r * column, minlength=self.groups)
+        return np.asarray(ll, dtype=np.float64), S

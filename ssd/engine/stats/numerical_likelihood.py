@@ -46,7 +46,10 @@ def score_matrix(terms: Terms, parameters: FloatArray) -> FloatArray:
             base = terms(parameters)
             if base is None or (up is None and down is None):
                 raise StataError(430, "convergence not achieved")
-            columns.append((up - base) / h[j] if up is not None else (base - down) / h[j])
+            if up is not None:
+                columns.append((up - base) / h[j])
+            elif down is not None:
+                columns.append((base - down) / h[j])
         else:
             columns.append((up - down) / (2.0 * h[j]))
     return np.column_stack(columns)
@@ -92,19 +95,19 @@ def maximize_terms(terms: Terms, start: FloatArray, *, bhhh_steps: int = 5, limi
     if not np.isfinite(current):
         raise StataError(1400, "initial values not feasible")
     history = [current]
-    inverse = np.eye(len(b))
+    inverse: FloatArray = np.eye(len(b))
+    step: FloatArray = np.zeros(len(b))
     gradient = np.zeros(len(b))
     switch = 0
     for iteration in range(limit):
         scores = score_matrix(terms, b)
         new_gradient = scores.sum(axis=0)
         if iteration < bhhh_steps:
-            inverse = np.linalg.pinv(scores.T @ scores)
+            inverse = np.asarray(np.linalg.pinv(scores.T @ scores), dtype=np.float64)
+        elif not switch:
+            switch = iteration
         else:
-            if not switch:
-                switch = iteration
-            else:
-                inverse = _bfgs(inverse, step, gradient - new_gradient)
+            inverse = _bfgs(inverse, step, gradient - new_gradient)
         gradient = new_gradient
         direction = inverse @ gradient
         decrement = float(gradient @ direction)
@@ -140,9 +143,7 @@ def _bfgs(inverse: FloatArray, step: FloatArray, change: FloatArray) -> FloatArr
     return np.asarray(left @ inverse @ left.T + np.outer(step, step) / curvature, dtype=np.float64)
 
 
-def _polish(
-    terms: Terms, value: Callable[[FloatArray], float], b: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _polish(terms: Terms, value: Callable[[FloatArray], float], b: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Newton steps with numerical derivatives until the step is negligible beside the standard errors."""
     H = np.zeros((len(b), len(b)))
     for _ in range(20):

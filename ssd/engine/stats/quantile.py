@@ -27,7 +27,7 @@ def quantile_fit(X: FloatArray, y: FloatArray, q: float, w: FloatArray | None = 
     """
     from scipy.optimize import linprog
 
-    n, k = X.shape
+    n = len(y)
     weights = np.ones(n) if w is None else w
     scale = np.sqrt((X * X).mean(axis=0))
     Z = X / scale
@@ -81,7 +81,9 @@ KERNELS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "cosine": lambda u: _inside(u, 0.5, 1.0 + np.cos(2.0 * math.pi * u)),
     "gaussian": lambda u: np.exp(-0.5 * u * u) / math.sqrt(2.0 * math.pi),
     "parzen": lambda u: np.where(
-        np.abs(u) <= 0.5, 4.0 / 3.0 - 8.0 * u * u + 8.0 * np.abs(u) ** 3, _inside(u, 1.0, 8.0 * (1.0 - np.abs(u)) ** 3 / 3.0)
+        np.abs(u) <= 0.5,
+        4.0 / 3.0 - 8.0 * u * u + 8.0 * np.abs(u) ** 3,
+        _inside(u, 1.0, 8.0 * (1.0 - np.abs(u)) ** 3 / 3.0),
     ),
     "rectangle": lambda u: _inside(u, 1.0, np.full_like(u, 0.5)),
     "triangle": lambda u: _inside(u, 1.0, 1.0 - np.abs(u)),
@@ -104,7 +106,8 @@ def sample_quantile(values: FloatArray, p: FloatArray) -> FloatArray:
     whole = np.floor(position + 1e-10)
     at = np.clip(whole.astype(int), 0, n - 1)
     average = (np.abs(position - whole) < 1e-9) & (at > 0)
-    return np.asarray(np.where(average, (ordered[np.maximum(at - 1, 0)] + ordered[at]) / 2.0, ordered[at]), dtype=np.float64)
+    middle = (ordered[np.maximum(at - 1, 0)] + ordered[at]) / 2.0
+    return np.asarray(np.where(average, middle, ordered[at]), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def fit_system(
         E = _residuals(ys, Xs, b)
         sigma = E.T @ (E * w[:, None]) / divisors
         previous = b
-        b, V = _weighted(ys, projected, np.linalg.inv(sigma), w, constraint)
+        b, V = _weighted(ys, projected, np.asarray(np.linalg.inv(sigma), dtype=np.float64), w, constraint)
         rounds += 1
         change = float(np.max(np.abs(b - previous) / (np.abs(previous) + 1.0)))
         if not iterate or change < tolerance or rounds >= 1600:

@@ -75,7 +75,7 @@ def criteria(fit: VectorFit, *, lutstats: bool = False, lag_parameters: int = 0)
     T, k = fit.n, fit.residuals.shape[1]
     m = fit.parameters
     ll = fit.log_likelihood
-    fpe = ((T + m) / (T - m)) ** k * float(np.linalg.det(fit.sigma_ml)) if T > m else math.nan
+    fpe = ((T + m) / (T - m)) ** k * float(np.linalg.det(fit.sigma_ml)) if m < T else math.nan
     if lutstats:
         base, count = float(np.linalg.slogdet(fit.sigma_ml)[1]), lag_parameters
     else:
@@ -191,7 +191,7 @@ def lm_autocorrelation(residuals: FloatArray, Z: FloatArray, lag: int) -> float:
     lagged = np.vstack([np.zeros((min(lag, T), k)), residuals[: T - lag]]) if lag < T else np.zeros((T, k))
     fit = fit_vector(residuals, np.column_stack([Z, lagged]))
     before = float(np.linalg.slogdet(residuals.T @ residuals / T)[1])
-    return (T - fit.parameters - 0.5) * (before - float(np.linalg.slogdet(fit.sigma_ml)[1]))
+    return float((T - fit.parameters - 0.5) * (before - float(np.linalg.slogdet(fit.sigma_ml)[1])))
 
 
 def normality_moments(residuals: FloatArray, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -57,7 +57,9 @@ def variance_forecasts(
     for _ in range(ahead):
         value = float(w[0])
         value += sum(float(c) * squares[-lag] for c, lag in zip(a, orders.arch, strict=True) if lag <= len(squares))
-        value += sum(float(c) * variances[-lag] for c, lag in zip(b, orders.garch, strict=True) if lag <= len(variances))
+        value += sum(
+            float(c) * variances[-lag] for c, lag in zip(b, orders.garch, strict=True) if lag <= len(variances)
+        )
         squares.append(value)
         variances.append(value)
     return np.array(variances[len(h) :])

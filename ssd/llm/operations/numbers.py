@@ -20,11 +20,14 @@ _NUMBER: Final = re.compile(
 _IN_WORDS: Final = re.compile(
     r"\b(?:(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen"
     r"|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|half"
-    r"|quarter|third)(?:[\s-]+(?:and|of|a))*[\s-]+)+(?:per\s?cent|percentage|times|fold|thousand|million)"
+    r"|quarters?|thirds?)(?:[\s-]+(?:and|of|a))*[\s-]+)+(?:per\s?cent|percentage|times|fold|thousand|million)"
     r"|\b(?:twice|thrice|twofold|threefold|tenfold|doubled?|doubles|tripled?|triples|halved?|halves)\b"
     r"|百分之[零〇一二三四五六七八九十百千两点]+|[零〇一二三四五六七八九十百千两点]+(?:个百分点|倍|成(?![为立本果]))",
     re.IGNORECASE,
 )
+
+
+_TOO_SMALL_TO_SHOW: Final = 0.001
 
 
 class ResultFact(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -78,11 +81,16 @@ def numbers_in_words(text: str) -> list[str]:
 def stands_for(written: WrittenNumber, value: float) -> bool:
     """Whether a written number is `value` to the digits written; a percentage may also be a share times 100.
 
-    A minus sign may be put into words (“falls by 0.3”), so only the size counts.
+    A minus sign may be put into words (“falls by 0.3”), so only the size counts. Rounding may not change the size by
+    more than a tenth (0 is no rounding of 0.3), except for sizes that three decimals cannot show.
     """
     sizes = (abs(value), abs(value) * 100.0) if written.is_percent else (abs(value),)
-    allowed = written.half_unit * (1 + 1e-9) + 1e-15
-    return any(abs(abs(written.value) - size) <= allowed for size in sizes)
+    return any(_rounds_to(abs(written.value), size, written.half_unit) for size in sizes)
+
+
+def _rounds_to(shown: float, size: float, half_unit: float) -> bool:
+    off = abs(shown - size)
+    return off <= half_unit * (1 + 1e-9) + 1e-15 and (off <= 0.1 * size or size < _TOO_SMALL_TO_SHOW)
 
 
 def citation_problems(citations: Iterable[Citation], facts: Sequence[ResultFact]) -> list[str]:

@@ -113,3 +113,7 @@ class RequestRefused(ProviderFailure):
     """Any other 4xx: the request itself is at fault and would be everywhere."""
 
     elsewhere = False
+
+
+class SwitchedOff(ProviderFailure):
+    """The operator stopped the provider after the call had begun."""

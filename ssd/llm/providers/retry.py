@@ -37,13 +37,13 @@ async def ask(
     question: Question,
     policy: RetryPolicy,
     *,
-    on_attempt: Callable[[], None],
+    before_attempt: Callable[[Provider], Awaitable[None]],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Completion:
-    """Ask until there is an answer. Raises the last ProviderFailure."""
+    """Ask until there is an answer. Raises the last ProviderFailure, or what `before_attempt` raises."""
     failures = 0
     while True:
-        on_attempt()
+        await before_attempt(provider)
         try:
             return await provider.complete(question)
         except ProviderFailure as failure:

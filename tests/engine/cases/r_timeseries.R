@@ -172,3 +172,24 @@ cf <- function(y, lo, hi) { n <- length(y); B <- ideal(0:n, lo, hi); sapply(1:n,
 case("tsfilter", "cf", lines(nile_input, "tsfilter cf double c = nile, minperiod(4) maxperiod(20)"), "c[1]" = cf(nile, 4, 20)[1], "c[2]" = cf(nile, 4, 20)[2], "c[50]" = cf(nile, 4, 20)[50], "c[100]" = cf(nile, 4, 20)[100])
 bw <- function(y, p, m) { n <- length(y); Q <- diff(diag(n), differences = m); pl <- 1; for (i in 1:m) pl <- c(pl, 0) + c(0, pl); G <- toeplitz(c(sapply(0:m, function(d) sum(pl[(1 + d):(m + 1)] * pl[1:(m + 1 - d)])), rep(0, n - 2 * m - 1))); lam <- tan(pi / p)^(-2 * m); drop(lam * t(Q) %*% solve(G + lam * Q %*% t(Q), Q %*% y)) }
 case("tsfilter", "bw", lines(nile_input, "tsfilter bw double c = nile, maxperiod(16) order(3)"), "c[1]" = bw(nile, 16, 3)[1], "c[50]" = bw(nile, 16, 3)[50], "c[100]" = bw(nile, 16, 3)[100], rtol = 1e-5)
+
+# --- cointegration rank: the generalised eigenvalue problem; panel tests by the t distribution ---
+vecm <- function(p, restricted = FALSE) {
+  Y <- cbind(s, l); n <- nrow(Y); D <- diff(Y)
+  i <- (p + 1):n; dY <- D[i - 1, ]; L1 <- Y[i - 1, ]; Z <- if (p > 1) do.call(cbind, lapply(1:(p - 1), function(j) D[i - 1 - j, ])) else NULL
+  if (restricted) L1 <- cbind(L1, 1) else Z <- cbind(Z, 1)
+  res <- function(M) if (is.null(Z)) M else lm.fit(as.matrix(Z), M)$residuals
+  R0 <- res(dY); R1 <- res(L1); Tn <- length(i)
+  S <- list(crossprod(R0) / Tn, crossprod(R0, R1) / Tn, crossprod(R1) / Tn)
+  ev <- Re(eigen(solve(S[[3]]) %*% t(S[[2]]) %*% solve(S[[1]]) %*% S[[2]])$values)[1:2]
+  list(trace = rev(cumsum(rev(-Tn * log(1 - ev)))), max = -Tn * log(1 - ev), ll0 = -Tn / 2 * (2 * (log(2 * pi) + 1) + log(det(S[[1]]))))
+}
+for (p in 2:3) { v <- vecm(p); case("vecrank", sprintf("bjsales_%d", p), lines(pairs_input, sprintf("vecrank sales lead, lags(%d)", p), "matrix t = e(trace)", "matrix m = e(max)", "matrix l = e(ll)"), "t[1,1]" = v$trace[1], "t[1,2]" = v$trace[2], "m[1,1]" = v$max[1], "l[1,1]" = v$ll0) }
+v <- vecm(2, TRUE)
+case("vecrank", "bjsales_restricted", lines(pairs_input, "vecrank sales lead, lags(2) trend(rconstant)", "matrix t = e(trace)"), "t[1,1]" = v$trace[1], "t[1,2]" = v$trace[2])
+panels <- data.frame(id = rep(1:4, each = 40), t = rep(1:40, 4), y = c(nile[1:40], nile[41:80], www[1:40], www[61:100]))
+drift_p <- function(x, lags) { n <- length(x); pt(adf(x, lags, FALSE), n - 1 - lags - (2 + lags)) }
+for (lags in 0:2) {
+  p <- tapply(panels$y, panels$id, drift_p, lags = lags)
+  case("xtunitroot", sprintf("fisher_%d", lags), lines(input(panels), "xtset id t", sprintf("xtunitroot fisher y, dfuller drift lags(%d)", lags)), "r(P)" = -2 * sum(log(p)), "r(p_P)" = pchisq(-2 * sum(log(p)), 8, lower.tail = FALSE), "r(Z)" = sum(qnorm(p)) / 2, "r(L)" = sqrt(3 * 24 / (pi^2 * 4 * 22)) * sum(log(p / (1 - p))), "r(Pm)" = -sum(log(p) + 1) / 2, "r(N_g)" = 4)
+}

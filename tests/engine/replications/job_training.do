@@ -75,6 +75,17 @@ estimates store re
 hausman fe re, sigmamore
 estimates table fe fe_cluster re, b(%6.3f) se(%6.3f) p(%5.3f) stats(N N_g r2_w)
 
+* the same estimate by the command for difference in differences
+preserve
+drop if missing(lscrap)
+xtdidregress (lscrap) (grant), group(fcode) time(year)
+scalar did = _b[ATET:r1vs0.grant]
+scalar did_se = _se[ATET:r1vs0.grant]
+assert e(N_clust) == 54
+quietly xtreg lscrap grant i.year, fe vce(cluster fcode)
+assert reldif(did, _b[grant]) < 1e-8 & reldif(did_se, _se[grant]) < 1e-8
+restore
+
 *=== 4. first differences ==========================================
 regress clscrap d89 cgrant if inlist(year, 1988, 1989)
 generate dls = D.lscrap

@@ -1,6 +1,6 @@
 * Union and marriage premia for young men: pooled, random-effects and fixed-effects estimates
 * data: wagepan
-* outputs: panel_wages.log by_year.svg wide.dta panel.rtf
+* outputs: panel_wages.log by_year.svg wide.dta panel.rtf event.svg
 * Published: J. Wooldridge, Introductory Econometrics, table 14.2 (example 14.4); F. Vella and M. Verbeek (1998)
 version 17
 clear all
@@ -103,6 +103,44 @@ esttab ols ols_cl re fe fe_cl using panel.rtf, replace keep(educ black hisp expe
 *--- first differences ----------------------------------------------
 regress D.(lwage married union expersq) i.year, vce(cluster nr)
 assert e(N) == 3815
+
+*--- event study around first joining a union -------------------------
+by nr: egen first = min(cond(joins == 1, year, .))
+generate rel = year - first
+local events
+forvalues k = 4(-1)2 {
+    generate byte lead`k' = cond(`k' == 4, rel <= -4, rel == -`k') if !missing(rel)
+    replace lead`k' = 0 if missing(rel)
+    local events `events' lead`k'
+}
+forvalues k = 0/3 {
+    generate byte lag`k' = cond(`k' == 3, rel >= 3, rel == `k') if !missing(rel)
+    replace lag`k' = 0 if missing(rel)
+    local events `events' lag`k'
+}
+xtreg lwage `events' married expersq i.year if always == 0, fe vce(cluster nr)
+test lead4 lead3 lead2
+scalar pretrend = r(p)
+assert pretrend > .01
+tempname ES
+tempfile path
+postfile `ES' int(rel) double(b lo hi) using `path'
+post `ES' (-1) (0) (0) (0)
+foreach v of local events {
+    local k = substr("`v'", -1, 1)
+    local at = cond(substr("`v'", 1, 4) == "lead", -`k', `k')
+    local half = invttail(e(df_r), .025) * _se[`v']
+    post `ES' (`at') (_b[`v']) (_b[`v'] - `half') (_b[`v'] + `half')
+}
+postclose `ES'
+preserve
+use `path', clear
+sort rel
+assert _N == 8 & rel[1] == -4
+twoway (rcap lo hi rel) (connected b rel), xline(-.5, lpattern(dash)) yline(0) legend(off) ///
+    xtitle("Years since joining") ytitle("Effect on log wage")
+graph export event.svg, replace
+restore
 
 *--- within transformation by hand ----------------------------------
 foreach v of varlist lwage married union expersq d81-d87 {

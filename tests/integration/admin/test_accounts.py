@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+
 import pytest
 
 from ssd.access.admin_accounts import Administrators
@@ -54,3 +57,23 @@ async def test_a_configured_account_is_the_only_one(administrators, database):
 async def test_a_user_name_that_is_none_stops_the_start(administrators, username):
     with pytest.raises(SsdError, match="SETTINGS_INVALID"):
         await administrators.begin(username=username, password=None, may_generate=True)
+
+
+async def test_a_login_waits_until_the_account_is_in_line(administrators):
+    await administrators.begin(username="root", password="old password", may_generate=True)
+    beginning = asyncio.create_task(administrators.begin(username="root", password="new password", may_generate=True))
+    await asyncio.sleep(0)
+    old = asyncio.create_task(administrators.login("root", "old password"))
+    assert (await administrators.login("root", "new password")).username == "root"
+    assert beginning.done()
+    with pytest.raises(SsdError, match="ADMIN_CREDENTIALS_INVALID"):
+        await old
+
+
+async def test_nobody_is_let_in_when_the_account_could_not_be_brought_in_line(administrators, database):
+    await administrators.begin(username="root", password="old password", may_generate=True)
+    await database.write(lambda connection: connection.execute("ALTER TABLE admin_accounts RENAME TO lost"))
+    with pytest.raises(sqlite3.Error):
+        await administrators.begin(username="root", password="new password", may_generate=True)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(administrators.login("root", "old password"), 0.2)

@@ -141,6 +141,7 @@ async def test_the_audit_log_is_filtered_and_paged(admin):
 async def test_system_status_tells_what_the_server_is_doing(admin):
     status = (await admin("GET", "/system/status")).json()
     assert status["queue"] == {"queued": 0, "running": 0, "oldest_queued_at": None}
+    assert status["llm_tasks"] == status["queue"]
     assert status["slots"]["used"] == 0
     assert status["slots"]["total"] >= 1
     assert status["health"]["checks"]["database"]["ok"] is True

@@ -135,6 +135,11 @@ def test_an_address_in_use_is_named(ssd):
     [
         ({"SS_PORT": "eighty"}, "SETTINGS_INVALID"),
         ({"SS_ENV": "production"}, "PRODUCTION_GATE_VIOLATED"),
+        ({"SS_ADMIN_USERNAME": "a b"}, "SETTINGS_INVALID"),
+        (
+            {"SS_LLM_PROVIDER": "anthropic", "SS_LLM_API_KEY": "k", "SS_LLM_MODEL": "no-such-model"},
+            "LLM_MODEL_UNPRICED",
+        ),
     ],
 )
 def test_a_start_that_cannot_be_is_one_line_and_exit_code_2(ssd, changes, code):

@@ -14,7 +14,7 @@ from ssd.llm.models import MICROCENTS, Scope
 from ssd.settings import Secret
 from tests.integration.llm.books import require_books_agree
 from tests.integration.llm.conftest import ALICE, GOOD, ask
-from tests.peers.llm_server import Answer, LlmServer
+from tests.peers.llm_server import Answer, LlmServer, Status
 
 
 @pytest.fixture
@@ -44,6 +44,23 @@ async def test_the_kill_switch_blocks_and_is_lifted_without_a_restart(gateway, p
     assert await rows("llm_reservations") == []
     await steer(controls.set_kill_switch, on=False)
     assert (await gateway.call(ask())).value.name == "wage"
+
+
+async def test_the_kill_switch_ends_a_call_that_is_about_to_try_again(gateway, provider, database, rows):
+    from ssd.db.database import open_for_writing
+
+    def pull_the_switch(seen):
+        other = open_for_writing(database.path)
+        controls.set_kill_switch(other, on=True)
+        other.close()
+        return Status(503)
+
+    provider.respond = pull_the_switch
+    with pytest.raises(SsdError) as failed:
+        await gateway.call(ask())
+    assert failed.value.members["failure_reason"] == "provider_error:SwitchedOff"
+    assert len(provider.seen) == 1
+    await require_books_agree(database)
 
 
 async def test_the_kill_switch_of_the_environment_cannot_be_lifted(open_gateway, provider, steer):

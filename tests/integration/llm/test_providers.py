@@ -167,6 +167,22 @@ async def test_a_wrong_key_is_no_reason_to_give_up_when_there_is_a_second(with_f
     assert len(provider.seen) == 1
 
 
+async def test_a_second_provider_whose_breaker_is_open_is_not_asked(with_fallback, provider, second, database):
+    gateway = with_fallback(llm_max_attempts=1)
+    later = "2999-01-01T00:00:00.000+00:00"
+    await database.write(
+        lambda store: store.execute(
+            "INSERT INTO llm_breakers (provider, failures, open_until, updated_at) VALUES ('openai', 3, ?, ?)",
+            (later, later),
+        )
+    )
+    provider.script(Status(500))
+    with pytest.raises(SsdError, match="LLM_CALL_FAILED"):
+        await gateway.call(ask())
+    assert second.seen == []
+    assert (await gateway.call(ask(request_id="r2"))).provider == "anthropic"
+
+
 async def test_a_request_that_is_wrong_is_wrong_everywhere(with_fallback, provider, second):
     provider.script(Status(400))
     with pytest.raises(SsdError, match="LLM_CALL_FAILED"):

@@ -73,15 +73,12 @@ def asked(provider: LlmServer) -> Callable[[], list[str]]:
 @pytest.fixture
 async def ready(client: httpx.AsyncClient, services: Services, job: Any) -> Any:
     """The job with wages uploaded and a requirement."""
-    response = await client.post(
-        job.path("/inputs/upload"), headers=job.headers, files={"file": ("wages.csv", WAGES)}
-    )
+    response = await client.post(job.path("/inputs/upload"), headers=job.headers, files={"file": ("wages.csv", WAGES)})
     assert response.status_code == 200, response.text
     await services.database.write(
-        lambda connection: connection.execute(
-            "UPDATE jobs SET requirement = ? WHERE job_id = ?", (REQUIREMENT, job.job_id)
+        lambda connection: (
+            connection.execute("UPDATE jobs SET requirement = ? WHERE job_id = ?", (REQUIREMENT, job.job_id)) and None
         )
-        and None
     )
     return job
 
@@ -105,9 +102,9 @@ def ended(client: httpx.AsyncClient) -> Callable[..., Awaitable[dict[str, Any]]]
 def submit(client: httpx.AsyncClient) -> Callable[..., Awaitable[httpx.Response]]:
     """Ask for a task."""
 
-    async def post(job: Any, task: str, request_id: str = "r1", **input: Any) -> httpx.Response:
-        limit = {"max_cost_cents": input.pop("max_cost_cents")} if "max_cost_cents" in input else {}
-        body = {"task": task, "request_id": request_id, "input": input, **limit}
+    async def post(job: Any, task: str, request_id: str = "r1", **given: Any) -> httpx.Response:
+        limit = {"max_cost_cents": given.pop("max_cost_cents")} if "max_cost_cents" in given else {}
+        body = {"task": task, "request_id": request_id, "input": given, **limit}
         return await client.post(job.path("/llm-tasks"), headers=job.headers, json=body)
 
     return post

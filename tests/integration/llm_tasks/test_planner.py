@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -59,6 +60,32 @@ async def test_reading_the_draft_again_asks_nobody(client, ready, asked):
     before = len(asked())
     await draft_of(client, ready)
     assert len(asked()) == before
+
+
+async def test_two_who_ask_at_once_make_one_draft(client, ready, provider, asked):
+    provider.script(Answer(DRAFT, delay=0.2))
+    first, second = await asyncio.gather(draft_of(client, ready), draft_of(client, ready))
+    assert first == second
+    assert asked().count("draft_preview") == 1
+
+
+async def test_questions_about_what_is_needed_block_and_others_are_remarks(client, ready, provider):
+    provider.answers["draft_preview"] = {**DRAFT, "treatment": None, "controls": [], "unknowns": [
+        {"field": "treatment_var", "question": "which effect?", "candidates": ["educ", "exper"]},
+        {"field": "cluster_var", "question": "should errors be clustered?", "candidates": ["female"]},
+    ]}  # fmt: skip
+    draft = await draft_of(client, ready)
+    (unknown,) = [item for item in draft["open_unknowns"] if item["blocking"]]
+    assert unknown["field"] == "treatment_var"
+    assert unknown["candidates"][:2] == ["educ", "exper"]
+    assert "should errors be clustered?" in draft["analysis_hints"]
+
+
+async def test_a_provider_that_is_down_is_asked_once_per_draft(client, ready, provider, asked):
+    provider.respond = lambda seen: Status(500)
+    draft = await draft_of(client, ready)
+    assert draft["template_advice"]["fallback_reason"].startswith("select_families: LLM_CALL_FAILED")
+    assert asked() == ["draft_preview"]
 
 
 async def test_a_wrong_column_is_repaired_with_its_near_match(client, ready, provider, asked):

@@ -110,6 +110,15 @@ async def test_a_failed_task_may_be_tried_again(ready, provider, submit, ended, 
     assert await calls_and_records(services, "route") == (2, 1)
 
 
+async def test_one_job_cannot_fill_the_queue(ready, provider, submit, monkeypatch):
+    monkeypatch.setattr("ssd.llm_tasks.service.MOST_UNFINISHED", 2)
+    provider.respond = lambda seen: Answer(ROUTE, delay=5.0)
+    for number in range(2):
+        assert (await submit(ready, "route", f"r{number}", request=f"q{number}")).status_code == 202
+    response = await submit(ready, "route", "r2", request="q2")
+    assert (response.status_code, response.json()["error_code"]) == (429, "RATE_LIMITED")
+
+
 async def test_a_second_delivery_changes_nothing(ready, provider, submit, ended, services):
     provider.answers["route"] = ROUTE
     task = await ended(ready, (await submit(ready, "route", request="a")).json()["task_id"])
@@ -182,7 +191,9 @@ async def test_a_task_that_dies_with_every_server_ends(services, ready, provider
 
     def died(connection: Any) -> None:
         connection.execute("DELETE FROM llm_task_records")
-        connection.execute("UPDATE llm_tasks SET status = 'running', boot_id = 'gone', lease_until = '2000', deliveries = 3")
+        connection.execute(
+            "UPDATE llm_tasks SET status = 'running', boot_id = 'gone', lease_until = '2000', deliveries = 3"
+        )
 
     await services.database.write(died)
     await services.task_supervisor.recover()
@@ -214,7 +225,12 @@ async def test_an_investigation_uses_tools_and_keeps_what_it_saw(ready, provider
     assert result["evidence"]["t1"].startswith("1: ")
     assert json.loads(result["evidence"]["t3"])["columns"][0]["name"] == "wage"
     assert "main,educ" in result["evidence"]["t4"].replace('","', ",")
-    assert [used["call"]["tool"] for used in result["tools"]] == ["read_log", "explain_r", "describe_data", "read_table"]
+    assert [used["call"]["tool"] for used in result["tools"]] == [
+        "read_log",
+        "explain_r",
+        "describe_data",
+        "read_table",
+    ]
     assert await calls_and_records(services, "investigation") == (1, 1)
 
 
@@ -319,9 +335,7 @@ async def test_isolation_of_tasks_and_records(ready, provider, submit, ended, se
     with pytest.raises(SsdError, match="LLM_SCOPE_MISSING"):
         Scope("default", "")
     issued = await services.task_codes.issue(tenant_id="default", count=1, expires_in_days=1, actor="t")
-    answer = await client.post(
-        "/v1/task-codes/redeem", json={"task_code": issued[0].task_code, "requirement": ""}
-    )
+    answer = await client.post("/v1/task-codes/redeem", json={"task_code": issued[0].task_code, "requirement": ""})
     stranger = {"Authorization": f"Bearer {answer.json()['token']}"}
     theirs = f"/v1/jobs/{answer.json()['job_id']}/llm-tasks/{task_id}"
     assert (await client.get(theirs, headers=stranger)).json()["error_code"] == "LLM_TASK_NOT_FOUND"
@@ -341,7 +355,9 @@ async def test_a_deleted_job_leaves_no_task_and_no_record(ready, provider, submi
 async def test_the_queue_is_answered_by_its_index(services):
     parameters = {"now": "x", "boot_id": "b", "lease_until": "y"}
     plan = await services.database.writer.run(
-        lambda connection: [row["detail"] for row in connection.execute("EXPLAIN QUERY PLAN " + store.CLAIM, parameters)]
+        lambda connection: [
+            row["detail"] for row in connection.execute("EXPLAIN QUERY PLAN " + store.CLAIM, parameters)
+        ]
     )
     assert any("llm_tasks_queued" in line for line in plan), plan
     assert not any(line.startswith("SCAN") for line in plan), plan

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from ssd.drafts.compose import complete, propose
 from ssd.drafts.design import outcome_kind, without_negations
+from ssd.drafts.edits import checked_edits
 from ssd.drafts.goals import GOALS
 from ssd.drafts.language import language_of
 from ssd.drafts.models import Draft, SelectedTemplate
 from ssd.drafts.rules import understand
+from ssd.errors import SsdError
 from ssd.inputs.models import Dataset, DatasetProfile, InputSet, Role
 from tests.unit.drafts.corpus import CORPUS, column, profile
 
@@ -202,3 +204,34 @@ def test_reading_is_deterministic() -> None:
         assert msgspec.json.encode(draft_of(case["text"], case["data"])) == msgspec.json.encode(
             draft_of(case["text"], case["data"])
         )
+
+
+@pytest.mark.parametrize(
+    ("updates", "accepted"),
+    [
+        ({"method": "probit", "cutoff": 1.5, "lags": 2, "running_var": "wage"}, True),
+        ({"method": None, "cutoff": None, "lags": None, "event_var": None}, True),
+        ({"method": "sorcery"}, False),
+        ({"cutoff": "high"}, False),
+        ({"cutoff": True}, False),
+        ({"lags": 0}, False),
+        ({"lags": 1.5}, False),
+    ],
+)
+def test_what_people_may_decide_about_special_designs(updates: dict[str, object], accepted: bool) -> None:
+    made = profile("wage1")
+    if accepted:
+        assert checked_edits(updates, made, ()) == updates
+    else:
+        with pytest.raises(SsdError) as caught:
+            checked_edits(updates, made, ())
+        assert caught.value.code == "INPUT_VALIDATION_FAILED"
+
+
+def test_special_roles_are_told_in_both_languages() -> None:
+    english = draft_of("RDD of vote with running variable margin, cutoff 0", "senate").draft_text
+    chinese = draft_of("用断点回归研究重点大学对毕业起薪的影响，驱动变量为高考分数，断点为550分", "gaokao").draft_text
+    assert "Running variable: margin (Democratic margin of victory)." in english
+    assert "Cutoff: 0." in english
+    assert "驱动变量：高考分数。" in chinese
+    assert "断点：550。" in chinese

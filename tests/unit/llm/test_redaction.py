@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,19 @@ def test_a_json_value_keeps_its_structure():
         "token": 3,
         "a": ["Bearer " + BLACKED, 1.5, None, {"note": BLACKED + "/x"}],
     }
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["abc_def-", "a", "a.", "-eyJabcdefgh", "eyJabcdefgh.", "token", "token:", "token: ", "token" + " " * 8, "@", "a@",
+     "a@a.", "://a:", "bearer ", "ssv1.a", "-----BEGIN PRIVATE KEY-----", "12345-", "1234567890", "/home/", "C:\\Users",
+     "密码是", "sk-", "gh", " "],
+)  # fmt: skip
+def test_no_text_is_slow(piece):
+    text = piece * (200_000 // len(piece))
+    begin = time.process_time()
+    REDACTOR.text(text)
+    assert time.process_time() - begin < 2.0
 
 
 @given(st.text(max_size=200))

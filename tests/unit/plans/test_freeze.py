@@ -14,7 +14,7 @@ from ssd.inputs.models import DatasetProfile
 from ssd.plans.freeze import Freezer
 from ssd.plans.models import FreezeRequest
 from ssd.templates.library import Library
-from tests.unit.drafts.corpus import CORPUS, column, profile
+from tests.unit.drafts.corpus import CORPUS, WIDER, column, profile
 from tests.unit.plans.builders import frozen, inputs_of, stored_draft
 
 QUESTION = "What is the effect of educ on wage, controlling for exper and tenure?"
@@ -86,6 +86,7 @@ def test_any_confirmation_freezes_to_one_deterministic_plan(controls: list[str],
 
 @pytest.mark.parametrize("case", CORPUS["cases"], ids=lambda case: case["text"][:40])
 def test_every_requirement_of_the_corpus_ends_in_a_plan_or_in_named_gaps(library: Library, case: dict) -> None:
+    """A plan is made with a template of the design asked for, or its choice is put to the person."""
     request = FreezeRequest(answers={})
     try:
         plan = frozen(library, case["text"], case["data"], request).plan
@@ -96,16 +97,12 @@ def test_every_requirement_of_the_corpus_ends_in_a_plan_or_in_named_gaps(library
         assert all(item["description"] for item in members["missing_fields_detail"])
         assert members["next_actions"]
     else:
-        expected = {
-            "ols": "regression.ols", "panel": "panel.fixed_effects", "iv": "causal.iv_2sls", "did": "causal.did_2x2",
-            "discrete": "limited.logit", "count": "count.poisson_nbreg", "correlation": "descriptive.correlation",
-        }  # fmt: skip
-        if case["design"] in expected:
-            assert plan.selection.template_id == expected[case["design"]]
-        else:
-            assert plan.selection.template_id in {
-                "descriptive.overview", "descriptive.by_group", "test.ttest_two_sample",
-            }  # fmt: skip
+        template = library.get(plan.selection.template_id)
+        if case["design"] == "correlation":
+            assert template.id == "descriptive.correlation"
+        elif template.design != case["design"]:
+            assert plan.selection.requires_user_confirmation
+            assert case["design"] == "test" or case in WIDER["cases"]
 
 
 def test_a_comparison_of_more_than_two_groups_is_not_a_t_test(library: Library) -> None:
