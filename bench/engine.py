@@ -132,8 +132,7 @@ def _columns(folder: Path) -> list[Result]:
         return [x.mean(), x.std(ddof=1), x.min(), x.max()]
 
     def polars_collapse() -> pl.DataFrame:
-        grouped = frame.group_by("g").agg(pl.col("x").mean(), pl.col("z").sum()).sort("g")
-        return grouped
+        return frame.group_by("g").agg(pl.col("x").mean(), pl.col("z").sum()).sort("g")
 
     def polars_sort() -> pl.DataFrame:
         return frame.clone().sort("id")
@@ -147,13 +146,15 @@ def _columns(folder: Path) -> list[Result]:
         return frame.join(right, on="g", how="full", coalesce=True).sort("g", maintain_order=True)
 
     session.run("generate double y = x", quiet=True)
+    polars = "polars, 2 threads"
     rows = [
-        ("generate double y = x*2 + z^2, 1e6 rows", engine("drop y", "generate double y = x*2 + z^2"), numpy_generate, "numpy"),
+        ("generate double y = x*2 + z^2, 1e6 rows", engine("drop y", "generate double y = x*2 + z^2"), numpy_generate,
+         "numpy"),
         ("replace y = z if x > 1", engine("replace y = z if x > 1"), numpy_replace, "numpy"),
         ("summarize x", engine("summarize x"), numpy_summarize, "numpy"),
-        ("collapse (mean) x (sum) z, by(g)", fresh("collapse (mean) x (sum) z, by(g)"), polars_collapse, "polars, 2 threads"),
-        ("sort id, 5 columns", fresh("sort id"), polars_sort, "polars, 2 threads"),
-        ("merge m:1 g using 1,000 rows", fresh("merge m:1 g using other"), polars_merge, "polars, 2 threads"),
+        ("collapse (mean) x (sum) z, by(g)", fresh("collapse (mean) x (sum) z, by(g)"), polars_collapse, polars),
+        ("sort id, 5 columns", fresh("sort id"), polars_sort, polars),
+        ("merge m:1 g using 1,000 rows", fresh("merge m:1 g using other"), polars_merge, polars),
     ]  # fmt: skip
     return [_ratio(what, _by_turns(ours, theirs, 7), against, 2.0) for what, ours, theirs, against in rows]
 

@@ -7,6 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -47,9 +48,12 @@ DIFFERENCES: Final[tuple[tuple[str, str], ...]] = (
         "`replace x = x[_n-1] + 1` runs from the first observation to the last as in Stata, in as many passes as the "
         "longest chain has links; very long recursions over very many observations are slow.",
     ),
-    ("Graphs", "Drawn with matplotlib in the manner of the stcolor scheme; similar to Stata's, not identical to the point."),
+    ("Graphs", "Drawn with matplotlib in the manner of the stcolor scheme; similar to Stata's, not identical."),
     ("Mata, Python, plugins, Java", "Refused with r(199)."),
-    ("Everything undeclared", "Refused: an unknown command with r(199), an unknown option with r(198). Nothing is ignored silently."),
+    (
+        "Everything undeclared",
+        "Refused: an unknown command with r(199), an unknown option with r(198). Nothing is ignored silently.",
+    ),
 )  # fmt: skip
 
 
@@ -102,8 +106,8 @@ def render(evidence: Evidence) -> str:
     parts = [
         "# The embedded engine",
         f"Written by `python -m ssd.engine reference`; do not edit. {NAME} {VERSION}.",
-        f"**{len(commands)} commands; {total} cases, {proven} commands proven by at least one of them, {thrice} by three "
-        f"or more.** {evidence.published} cases are published Stata output, {evidence.written} are computed "
+        f"**{len(commands)} commands; {total} cases, {proven} commands proven by at least one of them, {thrice} by "
+        f"three or more.** {evidence.published} cases are published Stata output, {evidence.written} are computed "
         f"independently or follow from documented rules (`tests/engine/cases`), {evidence.errors} check how a do-file "
         "with an error ends (`tests/engine/errors.toml`). No expectation comes from this engine.",
         "It runs do-files in Stata's language, is not Stata, and refuses what it cannot do exactly.",
@@ -123,7 +127,7 @@ def render(evidence: Evidence) -> str:
 def _joined(parts: list[str]) -> str:
     """Blank lines between parts, none between the items of a list."""
     text = parts[0]
-    for before, part in zip(parts, parts[1:], strict=False):
+    for before, part in pairwise(parts):
         together = before.startswith("- ") and part.startswith("- ")
         text += ("\n" if together else "\n\n") + part
     return text + "\n"

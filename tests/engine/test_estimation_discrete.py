@@ -83,9 +83,7 @@ def test_odds_ratios_are_exponentials_with_delta_method_errors(run: Run) -> None
 
 def test_average_marginal_effect_after_logit(run: Run) -> None:
     session, _ = run(CARS + "logit am wt hp\nmargins, dydx(wt)")
-    assert session.r.matrices["table"].values[:2, 0] == pytest.approx(
-        [-0.35959620306, 0.057146462479], rel=1e-6
-    )
+    assert session.r.matrices["table"].values[:2, 0] == pytest.approx([-0.35959620306, 0.057146462479], rel=1e-6)
 
 
 def test_probit_agrees_with_glm(run: Run) -> None:
@@ -135,9 +133,7 @@ def test_binary_mlogit_equals_logit(run: Run) -> None:
 
 
 def test_likelihood_ratio_test_of_stored_models(run: Run) -> None:
-    session, _ = run(
-        CARS + "logit am wt hp\nestimates store big\nlogit am wt\nestimates store small\nlrtest big small"
-    )
+    session, _ = run(CARS + "logit am wt hp\nestimates store big\nlogit am wt\nestimates store small\nlrtest big small")
     assert session.r.scalars["df"] == 1
     small, big = (session.state["estimates"][name].scalars["ll"] for name in ("small", "big"))
     assert session.r.scalars["chi2"] == pytest.approx(2 * (big - small))

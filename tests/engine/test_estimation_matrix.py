@@ -10,9 +10,7 @@ from tests.engine.estimation_data import CARS
 
 
 def test_joins_products_and_inverses(run: Run) -> None:
-    session, _ = run(
-        "matrix A = (2,1\\1,3)\nmatrix B = A*inv(A)\nmatrix C = A' , J(2,1,7)\nmatrix D = A # I(2)"
-    )
+    session, _ = run("matrix A = (2,1\\1,3)\nmatrix B = A*inv(A)\nmatrix C = A' , J(2,1,7)\nmatrix D = A # I(2)")
     assert session.matrices["B"].values == pytest.approx(np.eye(2), abs=1e-12)
     assert session.matrices["C"].values.tolist() == [[2, 1, 7], [1, 3, 7]]
     assert session.matrices["D"].values.shape == (4, 4)
@@ -37,8 +35,7 @@ def test_size_errors(run: Run) -> None:
 
 def test_accumulated_cross_products_reproduce_the_regression(run: Run) -> None:
     session, _ = run(
-        CARS
-        + "matrix accum XX = wt hp\nmatrix vecaccum yX = mpg wt hp\nmatrix b = yX*invsym(XX)\nregress mpg wt hp"
+        CARS + "matrix accum XX = wt hp\nmatrix vecaccum yX = mpg wt hp\nmatrix b = yX*invsym(XX)\nregress mpg wt hp"
     )
     assert session.matrices["b"].values[0] == pytest.approx(session.e.matrices["b"].values[0], rel=1e-8)
 

@@ -219,7 +219,9 @@ def test_placing_options_take_effect_or_are_refused(run: Run, tmp_path: Path, op
     plain = option.split("(", maxsplit=1)[0] if option.startswith("legend") else ""
     base = "legend(on)" if plain == "legend" else ""
     data = "set obs 20\ngenerate x = _n\ngenerate y = x^2\n"
-    session, log = run(data + f"twoway line y x, {base}\ngraph export a.svg\ntwoway line y x, {option}\ngraph export b.svg\n")
+    session, log = run(
+        data + f"twoway line y x, {base}\ngraph export a.svg\ntwoway line y x, {option}\ngraph export b.svg\n"
+    )
     if session.state["rc"]:
         assert session.state["rc"] == 198 and "not supported by this engine" in log
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.estimation import Estimation, SessionSource
-from ssd.engine.commands.margins import Predictor, active_positions
+from ssd.engine.commands.margins_cells import Predictor, active_positions
 from ssd.engine.commands.postestimation_predict import Linear, Request, linear_prediction
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.errors import StataError
@@ -75,9 +75,7 @@ def _equations(
     b, V = session.e.matrices["b"], session.e.matrices["V"]
     for j, name in enumerate(b.cols):
         if name.startswith("/:cut"):
-            linears.append(
-                Linear(Design([], True), b.values[0, [j]], V.values[np.ix_([j], [j])], source, rows)
-            )
+            linears.append(Linear(Design([], True), b.values[0, [j]], V.values[np.ix_([j], [j])], source, rows))
             places.append([j])
     return linears, places
 
@@ -100,17 +98,13 @@ def category_statistics(depvar: str) -> Statistics:
         position = chosen_outcome(request.session, request.line.text_option("outcome"))
         return np.asarray(probabilities(request)[:, position], dtype=np.float64)
 
-    return Statistics(
-        {"pr": one}, "pr", "(option pr assumed; predicted probability)", depvar, many=probabilities
-    )
+    return Statistics({"pr": one}, "pr", "(option pr assumed; predicted probability)", depvar, many=probabilities)
 
 
 def category_predictor() -> Callable[[Session, Estimation, BoolArray, str, SessionSource], Predictor]:
     """margins' prediction: the probability of predict(outcome())."""
 
-    def make(
-        session: Session, estimation: Estimation, rows: BoolArray, text: str, source: SessionSource
-    ) -> Predictor:
+    def make(session: Session, estimation: Estimation, rows: BoolArray, text: str, source: SessionSource) -> Predictor:
         inner = text.partition("(")[2].rpartition(")")[0] if "(" in text else ""
         word = text.partition("(")[0].replace("pr ", "").strip()
         if word not in {"", "p", "pr"} and not "outcome".startswith(word):

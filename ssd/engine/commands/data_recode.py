@@ -206,12 +206,19 @@ def _codes(text: str) -> list[tuple[float | None, float]]:
     for part in text.split("\\"):
         left, mark, right = part.partition("=")
         if not mark:
-            pairs.append((None, float(left)))
+            pairs.append((None, _plain_number(left)))
         elif left.strip() == "else":
-            pairs.append((None, float(right)))
+            pairs.append((None, _plain_number(right)))
         else:
-            pairs.append((_value(left.strip(), MISSING, MISSING), float(right)))
+            pairs.append((_value(left.strip(), MISSING, MISSING), _plain_number(right)))
     return pairs
+
+
+def _plain_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise StataError(198, f"invalid mv() option\n{text.strip()} is no number") from None
 
 
 @command("mvdecode", "varlist [if] [in], MV(string)")

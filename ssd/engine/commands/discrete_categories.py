@@ -189,9 +189,7 @@ def _post_multinomial(
     assert isinstance(vce, Vce)
     size = len(design.names)
     J = len(labels)
-    active = np.concatenate(
-        [np.zeros(size, dtype=np.bool_) if j == base else design.active for j in range(J)]
-    )
+    active = np.concatenate([np.zeros(size, dtype=np.bool_) if j == base else design.active for j in range(J)])
     b = np.zeros(size * J)
     b[active] = coefficients
     V = np.zeros((len(b), len(b)))
@@ -208,9 +206,7 @@ def _post_multinomial(
         if flag and not (constant and i == size - 1)
     ]  # fmt: skip
     model_test(result, slopes, likelihood_ratio=not vce.is_robust and constant)
-    result.scalars.update(
-        k_out=float(J), baseout=float(categories[base]), ibaseout=float(base + 1), k_eq=float(J)
-    )
+    result.scalars.update(k_out=float(J), baseout=float(categories[base]), ibaseout=float(base + 1), k_eq=float(J))
     result.macros["baselab"] = labels[base]
     result.macros["eqnames"] = " ".join(labels)
     result.matrices["out"] = Matrix(categories.reshape(1, -1), ["r1"], [f"c{j + 1}" for j in range(J)])

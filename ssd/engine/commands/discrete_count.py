@@ -215,7 +215,7 @@ def _post_nbreg(
         log = session.log
         multiplier = critical(table.level, None)
         log.line("-" * (table.width + 1) + "+" + "-" * 64)
-        low, high = math.exp(b[k] - multiplier * se), math.exp(b[k] + multiplier * se)
+        low, high = math.exp(b[k] - multiplier * se), math.exp(min(b[k] + multiplier * se, 709.0))
         log.line(f"{'alpha':>{table.width}} |" + coefficient_row(alpha, alpha * se, 0.0, 0.0, low, high, tests=False))
         log.line("-" * (table.width + 66))
         if not setup.vce.is_robust and not line.flag("nolrtest"):

@@ -282,6 +282,8 @@ def _pair(session: Session, text: str) -> tuple[tuple, tuple, str]:  # type: ign
     found = re.findall(r"\(([^()]*)\)", text)
     if not found:
         words = split_words(text)
+        if len(words) < 2:
+            raise StataError(102, "too few variables specified")
         first, terms = outcome_and_terms(session, [words[0], *words[2:]])
         second, _ = outcome_and_terms(session, [words[1]])
         return (first, terms), (second, terms), "Bivariate probit regression"

@@ -74,9 +74,7 @@ def estimates(session: Session, line: Line) -> None:
     words = body.split()
     if not words:
         raise invalid_syntax("subcommand expected")
-    name = next(
-        (key for key, least in _SUBCOMMANDS if key.startswith(words[0]) and len(words[0]) >= least), None
-    )
+    name = next((key for key, least in _SUBCOMMANDS if key.startswith(words[0]) and len(words[0]) >= least), None)
     if name is None:
         raise StataError(198, f"invalid subcommand {words[0]}")
     options = read_options(option_text)
@@ -105,9 +103,7 @@ def estimates(session: Session, line: Line) -> None:
         stored_estimates(session).clear()
     elif name == "query":
         active = session.e.macros.get("_estimates_name")
-        text = (
-            f"active results are stored as {active}" if active else "active results have not yet been stored"
-        )
+        text = f"active results are stored as {active}" if active else "active results have not yet been stored"
         session.log.line(f"({text})")
     else:
         raise unsupported(f"estimates {name} is")
@@ -219,11 +215,7 @@ def _table(session: Session, names: list[str], options: list[TypedOption]) -> No
     )
     for item in options:
         full = next(
-            (
-                key
-                for key in allowed
-                if key == item.word or (key.startswith(item.word) and len(item.word) > 2)
-            ),
+            (key for key in allowed if key == item.word or (key.startswith(item.word) and len(item.word) > 2)),
             None,
         )
         if full is None:
@@ -247,9 +239,7 @@ def _table(session: Session, names: list[str], options: list[TypedOption]) -> No
             order = [n for n in order if (plain_term(n.rpartition(":")[2]) in wanted) == (key == "keep")]
     fmt = typed.get("b") or "%10.0g"
     lines = [("b", fmt)] + [(key, typed[key] or fmt) for key in ("se", "t", "p") if key in typed]
-    print_comparison(
-        session, models, results, order, lines, _star_levels(typed), str(typed.get("stats") or "")
-    )
+    print_comparison(session, models, results, order, lines, _star_levels(typed), str(typed.get("stats") or ""))
 
 
 def _star_levels(typed: dict[str, str | None]) -> list[float]:
@@ -310,9 +300,7 @@ def print_comparison(
             if found is not None:
                 coefficients[i, 2 * j], coefficients[i, 2 * j + 1] = found[0], found[1] ** 2
     columns = [f"{name}:{part}" for name in models for part in ("b", "var")]
-    session.r = ResultSet(
-        macros={"names": " ".join(models)}, matrices={"coef": Matrix(coefficients, order, columns)}
-    )
+    session.r = ResultSet(macros={"names": " ".join(models)}, matrices={"coef": Matrix(coefficients, order, columns)})
 
 
 def _shown_name(name: str) -> str:
@@ -365,11 +353,7 @@ def lrtest(session: Session, line: Line) -> None:
     labels = (names[0], names[1] if len(names) > 1 else ".")
     small_name, big_name = (labels[1], labels[0]) if big is first else (labels[0], labels[1])
     typed = line.options.get("df")
-    df = (
-        float(typed)
-        if isinstance(typed, int | float) and typed > 0
-        else big.scalars["rank"] - small.scalars["rank"]
-    )
+    df = float(typed) if isinstance(typed, int | float) and typed > 0 else big.scalars["rank"] - small.scalars["rank"]
     chi2 = 2.0 * (big.scalars["ll"] - small.scalars["ll"])
     if df <= 0:
         raise StataError(498, f"df(unrestricted) = df(restricted) = {big.scalars['rank']:.0f}")
@@ -403,14 +387,10 @@ def hausman(session: Session, line: Line) -> None:
     consistent, efficient = named_estimates(session, names[0]), named_estimates(session, names[1])
     for each in (consistent, efficient):
         if each.macros.get("vce") in {"robust", "cluster"} and not line.flag("force"):
-            raise StataError(
-                198, "hausman cannot be used with vce(robust), vce(cluster cvar), or p-weighted data"
-            )
+            raise StataError(198, "hausman cannot be used with vce(robust), vce(cluster cvar), or p-weighted data")
     first, second = _plain_columns(consistent), _plain_columns(efficient)
     shared = [n for n in first if n in second and (line.flag("constant") or n != "_cons")]
-    shared = [
-        n for n in shared if _variance(consistent, first[n]) > 0 and _variance(efficient, second[n]) > 0
-    ]
+    shared = [n for n in shared if _variance(consistent, first[n]) > 0 and _variance(efficient, second[n]) > 0]
     if not shared:
         raise StataError(
             498,
@@ -440,9 +420,7 @@ def hausman(session: Session, line: Line) -> None:
             f"{number(float(difference[k])):>16}{number(root):>16}"
         )
     log.line("-" * 78)
-    log.line(
-        f"{'b = Consistent under H0 and Ha; obtained from ' + consistent.macros.get('cmd', '') + '.':>78}"
-    )
+    log.line(f"{'b = Consistent under H0 and Ha; obtained from ' + consistent.macros.get('cmd', '') + '.':>78}")
     log.line(
         f"{'B = Inconsistent under Ha, efficient under H0; obtained from ' + efficient.macros.get('cmd', '') + '.':>78}"
     )

@@ -138,9 +138,7 @@ def require_numeric(session: Session, terms: Sequence[Term]) -> None:
         for part in term:
             if session.data.variables[part.variable].is_string:
                 if part.kind == "i":
-                    raise StataError(
-                        109, f"{part.variable}:  string variables may not be used as factor variables"
-                    )
+                    raise StataError(109, f"{part.variable}:  string variables may not be used as factor variables")
                 raise StataError(2000, "no observations")
 
 
@@ -202,9 +200,7 @@ def take_sample(
     return finish_sample(session, rows, raw, kind, vce)
 
 
-def finish_sample(
-    session: Session, rows: BoolArray, raw: FloatArray | None, kind: str, vce: Vce | None
-) -> Sample:
+def finish_sample(session: Session, rows: BoolArray, raw: FloatArray | None, kind: str, vce: Vce | None) -> Sample:
     """Normalise weights and number the clusters of a known set of observations."""
     n = int(np.count_nonzero(rows))
     w = raw
@@ -403,9 +399,7 @@ def eform_heading(option: str) -> str:
     return {"or": "Odds ratio", "irr": "IRR", "rrr": "RRR", "hr": "Haz. ratio"}.get(option, "exp(b)")
 
 
-def offset_of(
-    session: Session, line: Line, rows_needed: BoolArray | None = None
-) -> tuple[FloatArray | None, str]:
+def offset_of(session: Session, line: Line, rows_needed: BoolArray | None = None) -> tuple[FloatArray | None, str]:
     """offset() or ln of exposure() over all observations, and its name as e(offset)."""
     offset = line.text_option("offset") if "offset" in line.options else None
     exposure = line.text_option("exposure") if "exposure" in line.options else None

@@ -23,7 +23,7 @@ from ssd.engine.commands.estimation import (
     take_sample,
     vce_macros,
 )
-from ssd.engine.commands.margins import Predictor, active_positions
+from ssd.engine.commands.margins_cells import Predictor, active_positions
 from ssd.engine.commands.maximum import likelihood_word, score_covariance
 from ssd.engine.commands.postestimation_predict import linear_prediction
 from ssd.engine.commands.postestimation_statistics import Statistics
@@ -92,9 +92,9 @@ def glm(session: Session, line: Line) -> None:
     trials = np.ones(len(y))
     if family == "binomial":
         if trials_text:
-            trials = np.broadcast_to(
-                np.asarray(session.evaluate(trials_text), dtype=np.float64), sample.rows.shape
-            )[sample.rows]
+            trials = np.broadcast_to(np.asarray(session.evaluate(trials_text), dtype=np.float64), sample.rows.shape)[
+                sample.rows
+            ]
             y = y / trials
         if np.any((y < 0) | (y > 1)):
             raise StataError(459, f"dependent variable {depvar} has noninteger or out-of-range values")
@@ -177,11 +177,7 @@ def glm(session: Session, line: Line) -> None:
         if not line.flag("notable"):
             print_coefficients(log, table)
             if scaled:
-                by = (
-                    "Pearson X2-based"
-                    if (line.text_option("scale") or "").lower() == "x2"
-                    else "deviance-based"
-                )
+                by = "Pearson X2-based" if (line.text_option("scale") or "").lower() == "x2" else "deviance-based"
                 log.line(f"(Standard errors scaled using square root of {by} dispersion.)")
 
     estimation = Estimation(
@@ -212,9 +208,7 @@ def _family(text: str) -> tuple[Family, str]:
     name = words[0] if words else "gaussian"
     if name in {"normal", "bernoulli"}:
         name = {"normal": "gaussian", "bernoulli": "binomial"}[name]
-    found = next(
-        (family for family, least in _FAMILIES if family.startswith(name) and len(name) >= least), None
-    )
+    found = next((family for family, least in _FAMILIES if family.startswith(name) and len(name) >= least), None)
     if found is None:
         raise unsupported(f"family({text}) is")
     if len(words) > 1 and found != "binomial":
@@ -270,9 +264,7 @@ def _scale(text: str | None, family: str, deviance: float, pearson: float, df: f
 
 
 def _predictor_factory(link: str) -> object:
-    def make(
-        session: Session, estimation: Estimation, rows: BoolArray, text: str, source: SessionSource
-    ) -> Predictor:
+    def make(session: Session, estimation: Estimation, rows: BoolArray, text: str, source: SessionSource) -> Predictor:
         words = text.replace(",", " ").split()
         linear = linear_prediction(session, estimation, rows, offset="nooffset" not in words, source=source)
         wanted = next((word for word in words if word != "nooffset"), "")

@@ -109,9 +109,7 @@ def ivregress(session: Session, line: Line) -> None:
             raise unsupported(f"option {name} is")
     match = re.match(r"\s*(2sls|liml|gmm)\s+(.*)$", line.anything, re.DOTALL)
     if match is None:
-        raise StataError(
-            198, "must specify estimator 2sls, liml, or gmm" if line.anything else "invalid syntax"
-        )
+        raise StataError(198, "must specify estimator 2sls, liml, or gmm" if line.anything else "invalid syntax")
     estimator, body = match.groups()
     outer, endogenous_text, instrument_text = _split_equation(body)
     level = level_of(session, line)
@@ -232,9 +230,7 @@ def _estimate(data: InstrumentalModel, small: bool) -> tuple[InstrumentalFit, Fl
         V = sandwich(fit.bread, XZ @ W @ S @ W @ XZ.T)
         return fit, V * (n / (n - k) if small else 1.0), k
     exogenous = with_constant(data.exogenous, data.constant)
-    fit = (
-        two_stage(moments) if data.estimator == "2sls" else liml(moments, data.endogenous.shape[1], exogenous)
-    )
+    fit = two_stage(moments) if data.estimator == "2sls" else liml(moments, data.endogenous.shape[1], exogenous)
     rss = float(moments.weights @ fit.residuals**2)
     if data.vce.kind == "unadjusted":
         return fit, fit.bread * (rss / (n - k if small else n)), k

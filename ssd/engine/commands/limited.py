@@ -62,9 +62,7 @@ def tobit(session: Session, line: Line) -> None:
     low, high = _limit(line, "ll", float(y.min())), _limit(line, "ul", float(y.max()))
     left = y <= low if low is not None else np.zeros(len(y), dtype=np.bool_)
     right = y >= high if high is not None else np.zeros(len(y), dtype=np.bool_)
-    censored = np.where(
-        left, low if low is not None else y, np.where(right, high if high is not None else y, y)
-    )
+    censored = np.where(left, low if low is not None else y, np.where(right, high if high is not None else y, y))
     w = np.ones(len(y)) if sample.w is None else sample.w
     model = Tobit(censored, left, right)
     ols = least_squares(X, y, w, constant=constant)

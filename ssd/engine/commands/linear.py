@@ -96,9 +96,7 @@ def covariance(
 
 
 def gaussian_ll(rss: float, n: float) -> float:
-    return (
-        -0.5 * n * (math.log(2.0 * math.pi) + math.log(rss / n) + 1.0) if rss > 0.0 and n > 0.0 else math.nan
-    )
+    return -0.5 * n * (math.log(2.0 * math.pi) + math.log(rss / n) + 1.0) if rss > 0.0 and n > 0.0 else math.nan
 
 
 def fit_linear(
@@ -222,6 +220,7 @@ def _weight_text(line: Line) -> tuple[str, str]:
 
 def _betas(X: FloatArray, y: FloatArray, b: FloatArray, w: FloatArray | None, constant: bool) -> FloatArray:
     """Standardised coefficients b sd(x)/sd(y)."""
+
     def spread(values: FloatArray) -> float:
         # einsum: threads of a BLAS dot product cost more than they save on one column.
         if w is None:

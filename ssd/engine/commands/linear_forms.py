@@ -46,9 +46,7 @@ def parse_form(session: Session, text: str, names: Sequence[str] | None = None) 
     return _Forms(session, text, session.e.matrices["b"].cols if names is None else names).parse()
 
 
-def parse_restriction(
-    session: Session, text: str, names: Sequence[str] | None = None
-) -> list[LinearForm]:
+def parse_restriction(session: Session, text: str, names: Sequence[str] | None = None) -> list[LinearForm]:
     """`a = b = 3` as forms that should be zero; without `=` the expression itself."""
     sides = re.split(r"(?<![<>!=~])=+", text)
     forms = [parse_form(session, side, names) for side in sides]

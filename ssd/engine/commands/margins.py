@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +13,9 @@ import numpy as np
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, level_of, parse_varlist
 from ssd.engine.commands.margins_scenario import Scenario, ScenarioColumns, legend, parse_at
-from ssd.engine.commands.postestimation_predict import Linear, linear_prediction
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.options import read_options
-from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
+from ssd.engine.missing import MISSING, BoolArray, FloatArray
 from ssd.engine.output.estimation import (
     CoefficientTable,
     Entry,
@@ -26,58 +25,19 @@ from ssd.engine.output.estimation import (
     result_table,
 )
 from ssd.engine.results import Matrix, ResultSet
-from ssd.engine.stats.design import Design, Part
-from ssd.engine.stats.response import (
-    Response,
-    cloglog_mean,
-    exponential,
-    identity,
-    logit_mean,
-    probit_mean,
-)
+from ssd.engine.stats.design import Design
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
-
-
-@dataclass
-class Predictor:
-    """A prediction as a response of linear indices, with what its title says."""
-
-    response: Response
-    equations: list[Linear]
-    positions: list[list[int]]
-    """Places of each equation's active coefficients in e(b)."""
-    label: str
-    expression: str = "predict()"
-
-
-@dataclass
-class _Cell:
-    """One margin: value, gradient in e(b), and what it is called."""
-
-    value: float
-    gradient: FloatArray
-    estimable: bool = True
-
-
-@dataclass
-class _Request:
-    session: Session
-    predictor: Predictor
-    p: int
-    """Length of e(b)."""
-    weights: FloatArray
-    """Over all observations; 0 outside the sample."""
-    rows: BoolArray
-    source: SessionSource
-    effect: str = ""
-    """dydx, eyex, dyex, eydx or empty for predictive margins."""
-    cells: list[_Cell] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-
-    def columns(self, rows: BoolArray) -> ScenarioColumns:
-        return ScenarioColumns(self.source, rows, self.weights[rows])
+from ssd.engine.commands.margins_cells import (
+    Cell,
+    MarginsRequest,
+    averaging_weights,
+    derivative,
+    level_change,
+    prediction,
+    predictor_of,
+)
 
 
 @command(
@@ -113,9 +73,9 @@ def margins(session: Session, line: Line) -> None:
         rows = rows & linear.defined
     if not rows.any():
         raise StataError(2000, "no observations")
-    request = _Request(
-        session, predictor, session.e.matrices["b"].values.shape[1], _weights(session, estimation, rows), rows, source,
-        effects[0] if effects else "",
+    request = MarginsRequest(
+        session, predictor, session.e.matrices["b"].values.shape[1], averaging_weights(session, estimation, rows), rows,
+        source, effects[0] if effects else "",
     )  # fmt: skip
     _run(session, line, estimation, request, at_texts, level)
 
@@ -134,144 +94,6 @@ def _at_options(line: Line) -> list[str]:
     return texts
 
 
-def _weights(session: Session, estimation: Estimation, rows: BoolArray) -> FloatArray:
-    weights = rows.astype(np.float64)
-    kind, expression = estimation.weights
-    if kind:
-        typed = np.broadcast_to(np.asarray(session.evaluate(expression), dtype=np.float64), rows.shape)
-        weights = np.where(rows & ~is_missing(typed), typed, 0.0)
-    return weights
-
-
-_RESPONSES: dict[str, tuple[str, Response, str]] = {
-    "logit": ("pr", logit_mean, "Pr({depvar})"),
-    "logistic": ("pr", logit_mean, "Pr({depvar})"),
-    "probit": ("pr", probit_mean, "Pr({depvar})"),
-    "cloglog": ("pr", cloglog_mean, "Pr({depvar})"),
-    "poisson": ("n", exponential, "Predicted number of events"),
-    "nbreg": ("n", exponential, "Predicted number of events"),
-}
-
-
-def predictor_of(
-    session: Session, estimation: Estimation, rows: BoolArray, text: str, source: SessionSource
-) -> Predictor:
-    """The prediction margins averages: the command's default or what predict() names."""
-    command_name = session.e.macros.get("cmd", "")
-    custom = estimation.predictions.get("predictor")
-    if callable(custom):
-        made = custom(session, estimation, rows, text, source)
-        assert isinstance(made, Predictor)
-        return made
-    words = text.replace(",", " ").split()
-    offset = "nooffset" not in words
-    wanted = next((word for word in words if word != "nooffset"), "")
-    linear = linear_prediction(session, estimation, rows, offset=offset, source=source)
-    default, response, label = _RESPONSES.get(command_name, ("xb", identity, "Linear prediction"))
-    chosen = wanted or default
-    if chosen == "ir" and command_name in {"poisson", "nbreg"}:
-        linear.offset = None
-        label = "Predicted incidence rate"
-    elif chosen == "xb":
-        if command_name in _RESPONSES:
-            label, response = "Linear prediction", identity
-        elif command_name == "xtreg" and session.e.macros.get("model") in {"fe", "re"}:
-            label = "Linear prediction"
-    elif chosen != default:
-        raise StataError(198, f"prediction statistic {chosen} is not appropriate with margins")
-    shown = f"predict({chosen})" if wanted else "predict()"
-    return Predictor(
-        response, [linear], [active_positions(session, estimation, 0)],
-        label.format(depvar=session.e.macros.get("depvar", "")), shown,
-    )  # fmt: skip
-
-
-def active_positions(session: Session, estimation: Estimation, equation: int) -> list[int]:
-    """Places of an equation's estimated coefficients in e(b)."""
-    name = list(estimation.designs)[equation]
-    design = estimation.designs[name]
-    prefix = f"{name}:" if name else ""
-    columns = session.e.matrices["b"].cols
-    return [
-        columns.index(prefix + each) for each, flag in zip(design.names, design.active, strict=True) if flag
-    ]
-
-
-# --- computing ---
-
-
-def _indices(
-    request: _Request, columns: ScenarioColumns, scenario: Scenario
-) -> tuple[FloatArray, list[FloatArray]]:
-    matrices, etas = [], []
-    for linear in request.predictor.equations:
-        X = columns.matrix(linear.design, scenario)
-        eta = X @ linear.b[linear.active]
-        if linear.offset is not None:
-            eta = eta + linear.offset[columns.rows]
-        matrices.append(X)
-        etas.append(eta)
-    return np.column_stack(etas), matrices
-
-
-def _prediction(request: _Request, columns: ScenarioColumns, scenario: Scenario) -> _Cell:
-    """Weighted mean of the prediction and its gradient."""
-    etas, matrices = _indices(request, columns, scenario)
-    m, d1, _ = request.predictor.response(etas)
-    share = columns.weights / columns.weights.sum()
-    gradient = np.zeros(request.p)
-    for e, X in enumerate(matrices):
-        gradient[request.predictor.positions[e]] += X.T @ (share * d1[:, e])
-    estimable = not any(
-        columns.touches_empty(linear.design, scenario) for linear in request.predictor.equations
-    )
-    return _Cell(float(share @ m), gradient, estimable)
-
-
-def _derivative(
-    request: _Request, columns: ScenarioColumns, scenario: Scenario, variable: str, operator: str
-) -> _Cell:
-    """Weighted mean of the derivative (or elasticity) with respect to a continuous variable."""
-    etas, matrices = _indices(request, columns, scenario)
-    m, d1, d2 = request.predictor.response(etas)
-    E = etas.shape[1]
-    slopes, changes = [], []
-    for linear in request.predictor.equations:
-        D = columns.derivative(linear.design, scenario, variable, operator)
-        changes.append(D)
-        slopes.append(D @ linear.b[linear.active])
-    g = sum(d1[:, e] * slopes[e] for e in range(E))
-    assert isinstance(g, np.ndarray)
-    factor = np.ones(columns.n)
-    if request.effect in {"eyex", "dyex"}:
-        factor = factor * columns.part(Part(variable, operator), scenario)
-    relative = request.effect in {"eyex", "eydx"}
-    if relative:
-        factor = factor / m
-    share = columns.weights / columns.weights.sum() * factor
-    gradient = np.zeros(request.p)
-    for f, X in enumerate(matrices):
-        curve = sum(d2[:, e, f] * slopes[e] for e in range(E))
-        if relative:
-            curve = curve - g * d1[:, f] / m
-        gradient[request.predictor.positions[f]] += X.T @ (share * curve) + changes[f].T @ (share * d1[:, f])
-    return _Cell(float(share @ g), gradient)
-
-
-def _level_change(
-    request: _Request, columns: ScenarioColumns, scenario: Scenario, variable: str, level: int, base: int
-) -> _Cell:
-    """Discrete change of a factor from its base level (of the log of the prediction for eydx)."""
-    high = _prediction(request, columns, scenario.with_levels({variable: level}))
-    low = _prediction(request, columns, scenario.with_levels({variable: base}))
-    if request.effect in {"eyex", "eydx"}:
-        raise unsupported(f"{request.effect}() of factor variables is")
-    return _Cell(high.value - low.value, high.gradient - low.gradient, high.estimable and low.estimable)
-
-
-# --- assembling ---
-
-
 @dataclass
 class _Plan:
     """Rows of the table: name parts in front (over, at, levels) and how to compute each."""
@@ -283,7 +105,7 @@ class _Plan:
 
 
 def _run(
-    session: Session, line: Line, estimation: Estimation, request: _Request, at_texts: list[str], level: float
+    session: Session, line: Line, estimation: Estimation, request: MarginsRequest, at_texts: list[str], level: float
 ) -> None:
     design = request.predictor.equations[0].design
     columns = request.columns(request.rows)
@@ -333,11 +155,11 @@ def _run(
     _store(session, line, request, table, title, xvars)
 
 
-def _all_variables(request: _Request) -> list[str]:
+def _all_variables(request: MarginsRequest) -> list[str]:
     return list(dict.fromkeys(v for linear in request.predictor.equations for v in linear.design.variables))
 
 
-def _joined(request: _Request) -> Design:
+def _joined(request: MarginsRequest) -> Design:
     """One design that knows the variables of all equations."""
     joined = Design([c for linear in request.predictor.equations for c in linear.design.columns])
     for linear in request.predictor.equations:
@@ -351,13 +173,11 @@ def _merge(base: Scenario, given: Scenario) -> Scenario:
     return Scenario(dict(given.fixed), {**averaged, **given.averaged})
 
 
-def _over_groups(session: Session, line: Line, request: _Request) -> list[tuple[str, BoolArray]]:
+def _over_groups(session: Session, line: Line, request: MarginsRequest) -> list[tuple[str, BoolArray]]:
     names = line.options.get("over")
     if not names:
         return []
-    variables = (
-        [str(name) for name in names] if isinstance(names, list) else session.expand_varlist(str(names))
-    )
+    variables = [str(name) for name in names] if isinstance(names, list) else session.expand_varlist(str(names))
     combinations = [sorted({float(v) for v in request.source.get(name)[request.rows]}) for name in variables]
     groups: list[tuple[str, BoolArray]] = []
     for values in itertools.product(*combinations):
@@ -370,7 +190,7 @@ def _over_groups(session: Session, line: Line, request: _Request) -> list[tuple[
 
 
 def _level_terms(
-    session: Session, line: Line, request: _Request
+    session: Session, line: Line, request: MarginsRequest
 ) -> list[tuple[list[str], list[dict[str, float]]]]:
     factors: dict[str, list[int]] = {}
     for linear in request.predictor.equations:
@@ -390,17 +210,13 @@ def _level_terms(
         for part, levels in zip(term, choices, strict=True):
             for each in levels:
                 if each not in factors[part.variable]:
-                    raise StataError(
-                        111, f"level {each} of factor {part.variable} not found in list of covariates"
-                    )
-        combos = [
-            dict(zip(variables, map(float, combo), strict=True)) for combo in itertools.product(*choices)
-        ]
+                    raise StataError(111, f"level {each} of factor {part.variable} not found in list of covariates")
+        combos = [dict(zip(variables, map(float, combo), strict=True)) for combo in itertools.product(*choices)]
         terms.append((variables, combos))
     return terms
 
 
-def _effect_terms(session: Session, text: str, request: _Request) -> list[tuple[str, str, bool]]:
+def _effect_terms(session: Session, text: str, request: MarginsRequest) -> list[tuple[str, str, bool]]:
     """(variable, operator, is factor) of dydx(); `*`, `_all`, `_continuous` and `_factor` select."""
     available: list[tuple[str, str, bool]] = []
     for linear in request.predictor.equations:
@@ -419,15 +235,13 @@ def _effect_terms(session: Session, text: str, request: _Request) -> list[tuple[
         typed = term[0]
         found = next((e for e in available if e[0] == typed.variable and e[1] == typed.operator), None)
         if found is None:
-            raise StataError(
-                322, f"invalid dydx() option;\nvariable {part.variable} not found in list of covariates"
-            )
+            raise StataError(322, f"invalid dydx() option;\nvariable {part.variable} not found in list of covariates")
         if found not in chosen:
             chosen.append(found)
     return chosen
 
 
-def _prefixes(request: _Request, plan: _Plan) -> list[tuple[list[str], Scenario, ScenarioColumns]]:
+def _prefixes(request: MarginsRequest, plan: _Plan) -> list[tuple[list[str], Scenario, ScenarioColumns]]:
     """Name parts, scenario and rows of every combination of over groups and at points."""
     groups = plan.over or [("", request.rows)]
     found = []
@@ -438,18 +252,18 @@ def _prefixes(request: _Request, plan: _Plan) -> list[tuple[list[str], Scenario,
     return found
 
 
-def _predictive(request: _Request, plan: _Plan) -> list[str]:
+def _predictive(request: MarginsRequest, plan: _Plan) -> list[str]:
     names: list[str] = []
     prefixes = _prefixes(request, plan)
     if not plan.level_terms:
         for parts, scenario, columns in prefixes:
-            request.cells.append(_prediction(request, columns, scenario))
+            request.cells.append(prediction(request, columns, scenario))
             names.append("#".join(parts) or "_cons")
         return _marked(names)
     for variables, combos in plan.level_terms:
         for parts, scenario, columns in prefixes:
             for combo in combos:
-                request.cells.append(_prediction(request, columns, scenario.with_levels(combo)))
+                request.cells.append(prediction(request, columns, scenario.with_levels(combo)))
                 names.append("#".join([*parts, *(f"{combo[v]:.0f}.{v}" for v in variables)]))
     return _marked(names)
 
@@ -470,7 +284,7 @@ def _marked(names: list[str]) -> list[str]:
     return marked
 
 
-def _effects(request: _Request, plan: _Plan, xvars: list[tuple[str, str, bool]]) -> list[str]:
+def _effects(request: MarginsRequest, plan: _Plan, xvars: list[tuple[str, str, bool]]) -> list[str]:
     names: list[str] = []
     prefixes = _prefixes(request, plan)
     several = len(prefixes) > 1 or bool(plan.level_terms)
@@ -491,9 +305,7 @@ def _effects(request: _Request, plan: _Plan, xvars: list[tuple[str, str, bool]])
             block = []
             for parts, scenario, columns in prefixes:
                 for extra, combo in combos:
-                    request.cells.append(
-                        _derivative(request, columns, scenario.with_levels(combo), variable, operator)
-                    )
+                    request.cells.append(derivative(request, columns, scenario.with_levels(combo), variable, operator))
                     block.append("#".join([*parts, *extra]))
             names += [f"{label}:{name}" for name in _marked(block)] if several else [label]
             continue
@@ -505,12 +317,10 @@ def _effects(request: _Request, plan: _Plan, xvars: list[tuple[str, str, bool]])
             for parts, scenario, columns in prefixes:
                 for extra, combo in combos:
                     if level == reference:
-                        request.cells.append(_Cell(0.0, np.zeros(request.p)))
+                        request.cells.append(Cell(0.0, np.zeros(request.p)))
                     else:
                         request.cells.append(
-                            _level_change(
-                                request, columns, scenario.with_levels(combo), variable, level, reference
-                            )
+                            level_change(request, columns, scenario.with_levels(combo), variable, level, reference)
                         )
                     block.append("#".join([*parts, *extra]))
             label = f"{level}{mark}.{variable}"
@@ -521,23 +331,22 @@ def _effects(request: _Request, plan: _Plan, xvars: list[tuple[str, str, bool]])
 # --- showing ---
 
 
-def _is_conditional(request: _Request, plan: _Plan) -> bool:
+def _is_conditional(request: MarginsRequest, plan: _Plan) -> bool:
     """Every covariate is fixed, so that nothing is averaged."""
     levels = {v for variables, _ in plan.level_terms for v in variables}
     return all(
-        all(v in s.fixed or v in s.averaged or v in levels for v in _all_variables(request))
-        for s in plan.scenarios
+        all(v in s.fixed or v in s.averaged or v in levels for v in _all_variables(request)) for s in plan.scenarios
     )
 
 
-def _title(request: _Request, plan: _Plan, conditional: bool) -> str:
+def _title(request: MarginsRequest, plan: _Plan, conditional: bool) -> str:
     if request.effect:
         return "Conditional marginal effects" if conditional else "Average marginal effects"
     return "Adjusted predictions" if conditional else "Predictive margins"
 
 
 def _show(
-    session: Session, line: Line, request: _Request, plan: _Plan, table: CoefficientTable, title: str,
+    session: Session, line: Line, request: MarginsRequest, plan: _Plan, table: CoefficientTable, title: str,
     xvars: list[tuple[str, str, bool]], variables: list[str],
 ) -> None:  # fmt: skip
     log = session.log
@@ -570,7 +379,7 @@ def _show(
         log.line("Note: dy/dx for factor levels is the discrete change from the base level.")
 
 
-def _effect_label(request: _Request, variable: str, operator: str, factor: bool) -> str:
+def _effect_label(request: MarginsRequest, variable: str, operator: str, factor: bool) -> str:
     if not factor:
         return f"{operator}.{variable}" if operator else variable
     levels: list[int] = []
@@ -582,7 +391,7 @@ def _effect_label(request: _Request, variable: str, operator: str, factor: bool)
 
 
 def _store(
-    session: Session, line: Line, request: _Request, table: CoefficientTable, title: str,
+    session: Session, line: Line, request: MarginsRequest, table: CoefficientTable, title: str,
     xvars: list[tuple[str, str, bool]],
 ) -> None:  # fmt: skip
     names = list(table.names)
@@ -629,9 +438,7 @@ def _pairwise(
         row[j], row[i] = 1.0, -1.0
         rows.append(row)
     R = np.array(rows)
-    table = CoefficientTable(
-        labels, R @ b, R @ V @ R.T, "", df, level, "Delta-method", coefficient_heading="Contrast"
-    )
+    table = CoefficientTable(labels, R @ b, R @ V @ R.T, "", df, level, "Delta-method", coefficient_heading="Contrast")
     log = session.log
     log.line()
     log.line(f"Pairwise comparisons of {title.lower()}")

@@ -86,8 +86,7 @@ class ScenarioColumns:
     def touches_empty(self, design: Design, scenario: Scenario) -> bool:
         """The scenario puts weight on an empty cell, so that its margin cannot be estimated."""
         return any(
-            column.status == "empty" and bool(np.any(self.column(column, scenario) != 0.0))
-            for column in design.columns
+            column.status == "empty" and bool(np.any(self.column(column, scenario) != 0.0)) for column in design.columns
         )
 
 
@@ -97,9 +96,7 @@ _ITEM = re.compile(
 _STATISTICS = {"mean": "mean", "means": "mean", "median": "p50", "min": "min", "max": "max", "zero": "zero"}
 
 
-def parse_at(
-    session: Session, text: str, design: Design, columns: ScenarioColumns
-) -> tuple[list[Scenario], list[str]]:
+def parse_at(session: Session, text: str, design: Design, columns: ScenarioColumns) -> tuple[list[Scenario], list[str]]:
     """Scenarios of one at() in Stata's order (the first variable varies slowest) and its legend lines."""
     fixed: list[tuple[str, list[float]]] = []
     averaged: dict[str, str] = {}

@@ -335,9 +335,7 @@ def _term_values(
         for part in parsed:
             values = source.get(part.variable, part.operator)
             piece = (values == part.levels[0]).astype(np.float64) if part.levels else values
-            product = np.where(
-                is_missing(values), MISSING, product * np.where(is_missing(values), 0.0, piece)
-            )
+            product = np.where(is_missing(values), MISSING, product * np.where(is_missing(values), 0.0, piece))
     return product
 
 

@@ -226,11 +226,7 @@ class _Parser:
             return self._result(name, inner.strip())
         if name == "nullmat":
             matrix = self.session.matrices.get(inner.strip())
-            return (
-                _Value(np.zeros((0, 0)))
-                if matrix is None
-                else _Value(matrix.values, matrix.rows, matrix.cols)
-            )
+            return _Value(np.zeros((0, 0))) if matrix is None else _Value(matrix.values, matrix.rows, matrix.cols)
         function = _FUNCTIONS.get(name)
         if function is not None:
             return function([_Parser(self.session, piece).parse() for piece in _arguments(inner)])
@@ -263,9 +259,7 @@ class _Parser:
         row_names, col_names = _default(value.rows, n, "r"), _default(value.cols, m, "c")
         rows = self._span(pieces[0], row_names)
         cols = self._span(pieces[1], col_names)
-        return _Value(
-            value.values[np.ix_(rows, cols)], [row_names[i] for i in rows], [col_names[j] for j in cols]
-        )
+        return _Value(value.values[np.ix_(rows, cols)], [row_names[i] for i in rows], [col_names[j] for j in cols])
 
     def _span(self, text: str, names: list[str]) -> list[int]:
         piece = text.strip()
@@ -341,9 +335,7 @@ def _beside(left: _Value, right: _Value) -> _Value:
         raise _conformability()
     cols = None
     if left.cols is not None or right.cols is not None:
-        cols = _default(left.cols, left.values.shape[1], "c") + _default(
-            right.cols, right.values.shape[1], "c"
-        )
+        cols = _default(left.cols, left.values.shape[1], "c") + _default(right.cols, right.values.shape[1], "c")
     return _Value(np.hstack([left.values, right.values]), left.rows or right.rows, cols)
 
 

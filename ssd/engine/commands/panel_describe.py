@@ -111,12 +111,8 @@ def xtdescribe(session: Session, line: Line) -> None:
     ordered = np.sort(panels.sizes)
     quantiles = [_quantile(ordered, share) for share in shares]
     log.line("Distribution of T_i:   min      5%     25%       50%       75%     95%     max")
-    log.line(
-        " " * 18 + "".join(f"{q:{w}.0f}" for q, w in zip(quantiles, (8, 8, 8, 10, 10, 8, 8), strict=True))
-    )
-    _patterns(
-        session, line, panels, np.rint((time[inside] - periods[0]) / settings.delta).astype(np.intp), total
-    )
+    log.line(" " * 18 + "".join(f"{q:{w}.0f}" for q, w in zip(quantiles, (8, 8, 8, 10, 10, 8, 8), strict=True)))
+    _patterns(session, line, panels, np.rint((time[inside] - periods[0]) / settings.delta).astype(np.intp), total)
     keys = ("min", "p5", "p25", "p50", "p75", "p95", "max")
     session.r = ResultSet(
         scalars={

@@ -268,8 +268,7 @@ def _summarize(session: Session, _: str, options: list[TypedOption]) -> None:
     assert rows is not None
     source = SessionSource(session)
     entries: list[tuple[str, FloatArray]] = [
-        (name, np.asarray(session.evaluate(name), dtype=np.float64))
-        for name in session.e.macros["depvar"].split()
+        (name, np.asarray(session.evaluate(name), dtype=np.float64)) for name in session.e.macros["depvar"].split()
     ]
     for design in estimation.designs.values():
         for column in design.columns:
@@ -360,9 +359,7 @@ _HANDLERS: dict[str, Handler] = {
     "firststage": lambda session, rest, options: first_stage_statistics(
         session, _only(options, "all", "forcenonrobust")
     ),
-    "overid": lambda session, rest, options: overidentification(
-        session, _only(options, "forcenonrobust", "lags")
-    ),
+    "overid": lambda session, rest, options: overidentification(session, _only(options, "forcenonrobust", "lags")),
     "endogenous": lambda session, rest, options: endogenous(
         session, rest, _only(options, "forcenonrobust", "forceweights")
     ),

@@ -12,7 +12,7 @@ import numpy as np
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, key_values
 from ssd.engine.data.names import check_name
-from ssd.engine.errors import StataError, already_defined
+from ssd.engine.errors import StataError, already_defined, unsupported
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
 from ssd.engine.stats.design import Design, Source
 from ssd.engine.stats.linear import with_constant
@@ -79,6 +79,8 @@ def linear_prediction(
 ) -> Linear:
     """The equation's design with its coefficients taken from e(b)."""
     names = list(estimation.designs)
+    if not names:
+        raise unsupported(f"the linear prediction after {session.e.macros.get('cmd', '')} is")
     name = names[0] if equation is None else equation
     if name not in estimation.designs:
         raise StataError(111, f"equation [{name}] not found")
@@ -245,9 +247,7 @@ def _new_variables(session: Session, line: Line) -> tuple[str, list[str]]:
     return storage, words
 
 
-def _store(
-    session: Session, storage: str, name: str, values: FloatArray, defined: BoolArray, label: str
-) -> None:
+def _store(session: Session, storage: str, name: str, values: FloatArray, defined: BoolArray, label: str) -> None:
     full = np.full(session.data.n_obs, MISSING)
     full[defined] = np.where(np.isfinite(values), values, MISSING)
     session.data.add(name, full, storage, label=label)

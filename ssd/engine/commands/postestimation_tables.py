@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 
-def information_row(
-    scalars: dict[str, float], n: float | None = None
-) -> tuple[float, float, float, int, float, float]:
+def information_row(scalars: dict[str, float], n: float | None = None) -> tuple[float, float, float, int, float, float]:
     """N, ll_0, ll, df, AIC, BIC of stored scalars; k is e(rank)."""
     ll = scalars.get("ll", math.nan)
     k = int(scalars.get("rank", 0.0))
@@ -32,9 +30,7 @@ def information_row(
     )  # fmt: skip
 
 
-def print_information(
-    session: Session, rows: list[tuple[str, tuple[float, float, float, int, float, float]]]
-) -> None:
+def print_information(session: Session, rows: list[tuple[str, tuple[float, float, float, int, float, float]]]) -> None:
     log = session.log
     log.line("Akaike's information criterion and Bayesian information criterion")
     log.line()
@@ -43,9 +39,7 @@ def print_information(
     log.line("-" * 13 + "+" + "-" * 63)
     for name, (n, ll_0, ll, k, aic, bic) in rows:
         cells = [number(v, "%9.0g") for v in (ll_0, ll, aic, bic)]
-        log.line(
-            f"{name[:12]:>12} | {n:>10,.0f}{cells[0]:>11}{cells[1]:>11}{k:>8d}{cells[2]:>11}{cells[3]:>11}"
-        )
+        log.line(f"{name[:12]:>12} | {n:>10,.0f}{cells[0]:>11}{cells[1]:>11}{k:>8d}{cells[2]:>11}{cells[3]:>11}")
     log.line("-" * 77)
     log.line("Note: BIC uses N = number of observations. See [R] IC note.")
 
@@ -77,9 +71,7 @@ def _binary_data(session: Session) -> tuple[FloatArray, FloatArray, FloatArray]:
         raise unsupported("this estat subcommand with weights is")
     linear = linear_prediction(session, estimation, rows)
     p = inverse_link(command, linear.xb(rows))
-    y = (np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows] != 0.0).astype(
-        np.float64
-    )
+    y = (np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows] != 0.0).astype(np.float64)
     w = np.ones(len(y)) if estimation.normalised is None else estimation.normalised
     return y, p, w
 
@@ -146,9 +138,7 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
     y, p, w = _binary_data(session)
     log = session.log
     log.line()
-    log.line(
-        f"Goodness-of-fit test after {'probit' if session.e.macros['cmd'] == 'probit' else 'logistic'} model"
-    )
+    log.line(f"Goodness-of-fit test after {'probit' if session.e.macros['cmd'] == 'probit' else 'logistic'} model")
     log.line(f"Variable: {session.e.macros['depvar']}")
     log.line()
     n = float(w.sum())
@@ -156,9 +146,7 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
         g = int(typed["group"])
         order = np.argsort(p, kind="stable")
         cumulative = np.cumsum(w[order])
-        cuts = [
-            p[order][min(int(np.searchsorted(cumulative, n * q / g - 1e-9)), len(p) - 1)] for q in range(1, g)
-        ]
+        cuts = [p[order][min(int(np.searchsorted(cumulative, n * q / g - 1e-9)), len(p) - 1)] for q in range(1, g)]
         group = np.searchsorted(np.array(cuts), p, side="left")
         size = np.bincount(group, weights=w, minlength=g)
         observed = np.bincount(group, weights=w * y, minlength=g)

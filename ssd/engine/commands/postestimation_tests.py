@@ -92,11 +92,7 @@ def _word(session: Session, word: str, names: Sequence[str]) -> list[LinearForm]
         hits = [j for j, name in enumerate(names) if pattern.fullmatch(name.rpartition(":")[2])]
         if hits:
             return [_unit(j, len(names)) for j in hits]
-    if (
-        re.fullmatch(r"\w+", word)
-        and coefficient_position(names, "", word) is None
-        and word in session.data.variables
-    ):
+    if re.fullmatch(r"\w+", word) and coefficient_position(names, "", word) is None and word in session.data.variables:
         raise StataError(111, f"{word} not found")
     return [parse_form(session, word)]
 
@@ -194,9 +190,7 @@ def testparm(session: Session, line: Line) -> None:
         if plain_term(bare) in wanted or (is_factor and variables in factors):
             hits.append(j)
     if not hits:
-        raise StataError(
-            111, "no such variables;\nthe specified varlist does not identify any testable coefficients"
-        )
+        raise StataError(111, "no such variables;\nthe specified varlist does not identify any testable coefficients")
     forms = [_unit(j, len(names)) for j in hits]
     if line.flag("equal"):
         forms = [LinearForm(form.weights - forms[0].weights) for form in forms[1:]]
@@ -262,9 +256,7 @@ def nlcom(session: Session, line: Line) -> None:
     level = level_of(session, line)
     text = line.anything.strip()
     groups = _groups(text) if text.startswith("(") else None
-    whole = groups is not None and (
-        len(groups) > 1 or re.match(r"\s*[A-Za-z_]\w*\s*:", groups[0]) is not None
-    )
+    whole = groups is not None and (len(groups) > 1 or re.match(r"\s*[A-Za-z_]\w*\s*:", groups[0]) is not None)
     pieces = groups if whole and groups is not None else [text]
     labels, expressions = [], []
     for index, piece in enumerate(pieces):
@@ -316,9 +308,7 @@ def evaluate_at(session: Session, expression: str, names: Sequence[str], b: Floa
     return value
 
 
-def gradient(
-    session: Session, expression: str, names: Sequence[str], b: FloatArray, V: FloatArray
-) -> FloatArray:
+def gradient(session: Session, expression: str, names: Sequence[str], b: FloatArray, V: FloatArray) -> FloatArray:
     """Central differences in the coefficients the expression mentions, by steps of a share of their errors."""
     J = np.zeros(len(b))
     mentioned = {

@@ -196,6 +196,8 @@ def _replayable_regression(session: Session, line: Line, y: str, labels: list[st
 def _print_anova(session: Session, fitted: Factorial, sequential: bool) -> None:
     log = session.log
     mss, df_m = fitted.tss - fitted.rss, fitted.n - fitted.df_r - 1
+    if not fitted.df_r:
+        raise StataError(2001, "insufficient observations")
     mse = fitted.rss / fitted.df_r
     r2 = mss / fitted.tss
     adjusted = 1 - (1 - r2) * (fitted.n - 1) / fitted.df_r

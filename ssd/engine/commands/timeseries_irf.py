@@ -95,8 +95,6 @@ def create_responses(
     A = system.lag_matrices(result.fit.coefficients)
     estimates = responses(A, ordered_cholesky(result.sigma, position), steps)
     found = IrfResult(names, chosen, steps, estimates, _errors(result, A, steps, position) if errors else None)
-    if not _sets(session):
-        _sets(session)["_varbasic.irf" if quiet else "irfresults.irf"] = IrfSet("_varbasic.irf")
     active_set(session).results[name] = found
     return found
 
@@ -224,7 +222,7 @@ def _create(session: Session, words: list[str], typed: dict[str, str | None]) ->
     if not steps.isdigit() or int(steps) < 1:
         raise StataError(198, "step() must be a positive integer")
     order = [word.replace(".", "_") for word in str(typed["order"]).split()] if typed.get("order") else None
-    create_responses(session, name, int(steps), order, errors="nose" not in typed, quiet=False)
+    create_responses(session, name, int(steps), order, errors="nose" not in typed)
     _write(session, irf_set)
     session.log.line(f"(file {irf_set.file} updated)")
 
@@ -238,6 +236,13 @@ def _describe(session: Session) -> None:
         log.line(
             f"    {name}: endogenous {' '.join(result.names)}; order {' '.join(result.order)}; step {result.steps}"
         )
+
+
+def start_varbasic(session: Session) -> None:
+    """Make an empty set _varbasic active; it is kept in memory only."""
+    sets = _sets(session)
+    sets.pop("_varbasic.irf", None)
+    sets["_varbasic.irf"] = IrfSet("_varbasic.irf")
 
 
 @dataclass(frozen=True)

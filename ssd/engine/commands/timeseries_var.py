@@ -387,13 +387,14 @@ def var(session: Session, line: Line) -> None:
 )
 def varbasic(session: Session, line: Line) -> None:
     """A simple vector autoregression with its impulse responses graphed."""
-    from ssd.engine.commands.timeseries_irf import create_responses, graph_responses
+    from ssd.engine.commands.timeseries_irf import create_responses, graph_responses, start_varbasic
 
     endogenous = components(session, line.varlist, "the endogenous variables")
     system = build_system(session, line, endogenous, [], read_lags(line), constant=True)
     result = fit_system(system, dfk=False, small=False, lutstats=False)
     show_result(session, line, result, level_of(session, line))
     steps = line.options.get("step")
+    start_varbasic(session)
     create_responses(session, "_varbasic", int(str(steps)), None)
     if not line.flag("nograph"):
         statistic = "irf" if line.flag("irf") else "fevd" if line.flag("fevd") else "oirf"

@@ -165,8 +165,12 @@ def smallest(values: FloatArray, type_name: str, *, floats: bool = False) -> str
             if first <= low and high <= last:
                 return name if name != "long" or type_name != "float" else "float"
         return type_name
-    if floats and type_name == "double" and np.array_equal(
-        np.clip(present, -FLOAT_LARGEST, FLOAT_LARGEST).astype(np.float32).astype(np.float64), present
+    if (
+        floats
+        and type_name == "double"
+        and np.array_equal(
+            np.clip(present, -FLOAT_LARGEST, FLOAT_LARGEST).astype(np.float32).astype(np.float64), present
+        )
     ):
         return "float"
     return type_name

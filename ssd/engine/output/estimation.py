@@ -109,12 +109,9 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
     print_headings(log, table)
     previous: str | None = None
     equations = [_equation(name) for name in table.names]
-    several = (
-        table.equation_headings
-        or len({equation for equation in equations if equation and equation != "/"}) > 1
-    )
+    several = table.equation_headings or len({equation for equation in equations if equation and equation != "/"}) > 1
     start = 0
-    for position in range(len(table.names) + 1):
+    for position in range(len(table.names) + 1 if table.names else 0):
         if position < len(table.names) and equations[position] == equations[start]:
             continue
         equation = equations[start]
@@ -123,9 +120,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
             log.line(f"{_abbreviate(equation, table.width):<{table.width}} |  (base outcome)")
         elif equation not in table.hidden_equations:
             previous = (
-                equation
-                if equation == "/" and previous == "/"
-                else _equation_rule(log, table, equation, several)
+                equation if equation == "/" and previous == "/" else _equation_rule(log, table, equation, several)
             )
             _print_equation(log, table, labels, range(start, position), statistics)
         start = position
@@ -203,19 +198,13 @@ def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float,
             return "          .  (not estimable)"
         status = "constrained" if name in table.constrained else _status(name, table.empty)
         shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
-        return (
-            f"{shown}  ({status})"
-            if status
-            else f"{shown}          .        .       .            .           ."
-        )
+        return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."
     if transform:
         b, se, low, high = math.exp(b), se * math.exp(b), math.exp(low), math.exp(high)
     return coefficient_row(b, se, t, p, low, high, tests=not table.no_tests)
 
 
-def coefficient_row(
-    b: float, se: float, t: float, p: float, low: float, high: float, *, tests: bool = True
-) -> str:
+def coefficient_row(b: float, se: float, t: float, p: float, low: float, high: float, *, tests: bool = True) -> str:
     """The six columns to the right of the bar."""
     middle = f"{_statistic(t):>9}{p:8.3f}" if tests else " " * 17
     return f"{number(b):>11}{number(se):>11}{middle}{number(low):>13}{number(high):>12}"
@@ -238,9 +227,7 @@ def _status(name: str, empty: frozenset[str]) -> str:
     operators = [piece.partition(".")[0] if "." in piece else "" for piece in pieces]
     if any(op[:1].isdigit() and op.endswith("b") for op in operators):
         return "base"
-    if any(
-        op == "o" or op.startswith(("o", "co")) or (op[:1].isdigit() and op.endswith("o")) for op in operators
-    ):
+    if any(op == "o" or op.startswith(("o", "co")) or (op[:1].isdigit() and op.endswith("o")) for op in operators):
         return "omitted"
     return ""
 
@@ -286,9 +273,7 @@ class _Labels:
         if self._is_series(j):
             return True, (_equation(self.table.names[j]), self.parts[j][0][1])
         factor = any(op[:1].isdigit() for op, _ in self.parts[j])
-        shown = tuple(
-            variable if op[:1].isdigit() else _plain_operator(op, variable) for op, variable in self.parts[j]
-        )
+        shown = tuple(variable if op[:1].isdigit() else _plain_operator(op, variable) for op, variable in self.parts[j])
         return factor, (_equation(self.table.names[j]), *shown)
 
     def is_shown(self, j: int) -> bool:

@@ -27,7 +27,7 @@ class OneWay:
 
     @property
     def mse(self) -> float:
-        return self.rss / self.df_r
+        return self.rss / self.df_r if self.df_r else MISSING
 
 
 def one_way(y: FloatArray, codes: FloatArray, n_groups: int, weights: FloatArray, n: float) -> OneWay:

@@ -36,11 +36,7 @@ class NegativeBinomial:
         m = np.exp(-a)
         total = np.logaddexp(-a, eta)
         return np.asarray(
-            log_gamma(m + self.y)
-            - log_gamma(self.y + 1.0)
-            - log_gamma(m)
-            + m * (-a - total)
-            + self.y * (eta - total),
+            log_gamma(m + self.y) - log_gamma(self.y + 1.0) - log_gamma(m) + m * (-a - total) + self.y * (eta - total),
             dtype=np.float64,
         )
 

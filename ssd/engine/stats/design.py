@@ -198,9 +198,7 @@ def build(terms: Sequence[Term], source: Source, sample: BoolArray, *, constant:
 def _plain(column: Column) -> str:
     """The name as notes show it: base levels marked, nothing else."""
     return "#".join(
-        f"c.{part.variable}"
-        if part.level is None
-        else f"{part.level}{'b' if part.is_base else ''}.{part.variable}"
+        f"c.{part.variable}" if part.level is None else f"{part.level}{'b' if part.is_base else ''}.{part.variable}"
         for part in column.parts
     )
 
@@ -210,9 +208,7 @@ def _factor_specs(terms: Sequence[Term]) -> dict[str, Component]:
     specs: dict[str, Component] = {}
     for term in terms:
         for part in term:
-            if part.kind == "i" and (
-                part.variable not in specs or (part.base and not specs[part.variable].base)
-            ):
+            if part.kind == "i" and (part.variable not in specs or (part.base and not specs[part.variable].base)):
                 specs[part.variable] = part
     return specs
 

@@ -91,9 +91,7 @@ class GeneralizedLinear:
                 right = np.where(y < 1, (1.0 - y) * np.log((1.0 - y) / (1.0 - mu)), 0.0)
                 return np.asarray(2.0 * self.trials * (left + right), dtype=np.float64)
             if self.family == "poisson":
-                return np.asarray(
-                    2.0 * (np.where(y > 0, y * np.log(y / mu), 0.0) - (y - mu)), dtype=np.float64
-                )
+                return np.asarray(2.0 * (np.where(y > 0, y * np.log(y / mu), 0.0) - (y - mu)), dtype=np.float64)
             if self.family == "gamma":
                 return np.asarray(2.0 * ((y - mu) / mu - np.log(y / mu)), dtype=np.float64)
         return (y - mu) ** 2
@@ -108,6 +106,8 @@ class GeneralizedLinear:
         if self.family == "gaussian":
             n = float(w.sum())
             variance = float(w @ (self.y - mu) ** 2) / n
+            if variance <= 0.0:
+                return math.inf
             return -0.5 * n * (math.log(2.0 * math.pi) + math.log(variance) + 1.0)
         value = self.kernel(mu)
         if self.family == "poisson":

@@ -30,9 +30,7 @@ class Moments:
 
     def cross(self, A: FloatArray, B: FloatArray) -> FloatArray:
         """A'WB."""
-        return np.asarray(
-            A.T @ (B * (self.weights[:, None] if B.ndim == 2 else self.weights)), dtype=np.float64
-        )
+        return np.asarray(A.T @ (B * (self.weights[:, None] if B.ndim == 2 else self.weights)), dtype=np.float64)
 
     def residuals(self, b: FloatArray) -> FloatArray:
         return np.asarray(self.y - self.X @ b, dtype=np.float64)

@@ -68,9 +68,7 @@ def _split(b: FloatArray, equations: Sequence[Equation]) -> list[FloatArray]:
 
 def indices(b: FloatArray, equations: Sequence[Equation], n: int) -> FloatArray:
     """All linear indices: (n, E)."""
-    return np.column_stack(
-        [eq.index(part, n) for eq, part in zip(equations, _split(b, equations), strict=True)]
-    )
+    return np.column_stack([eq.index(part, n) for eq, part in zip(equations, _split(b, equations), strict=True)])
 
 
 def _project(equation: Equation, values: FloatArray) -> FloatArray:
@@ -99,9 +97,7 @@ def _hessian(equations: Sequence[Equation], H: FloatArray, w: FloatArray) -> Flo
 
 def score_rows(equations: Sequence[Equation], S: FloatArray) -> FloatArray:
     """Per-observation scores by coefficient: (n, p)."""
-    return np.column_stack(
-        [S[:, [e]] if eq.X is None else eq.X * S[:, [e]] for e, eq in enumerate(equations)]
-    )
+    return np.column_stack([S[:, [e]] if eq.X is None else eq.X * S[:, [e]] for e, eq in enumerate(equations)])
 
 
 def maximize(
@@ -155,9 +151,7 @@ def maximize(
     information = -(T.T @ _hessian(equations, H, w) @ T)
     covariance = T @ symmetric_inverse(information) @ T.T
     gradient = _gradient(equations, S, w)
-    return Maximum(
-        b, covariance, float(w @ ll), score_rows(equations, S), history, concave, converged, gradient
-    )
+    return Maximum(b, covariance, float(w @ ll), score_rows(equations, S), history, concave, converged, gradient)
 
 
 def _polish(
@@ -175,11 +169,7 @@ def _polish(
         gradient = T.T @ _gradient(equations, S, w)
         step, definite = _direction(-(T.T @ _hessian(equations, H, w) @ T), gradient)
         value = float(w @ ll)
-        if (
-            not definite
-            or float(gradient @ step) < 1e-20
-            or evaluate(free + step) < value - 1e-12 * abs(value)
-        ):
+        if not definite or float(gradient @ step) < 1e-20 or evaluate(free + step) < value - 1e-12 * abs(value):
             break
         free = free + step
     return free

@@ -108,9 +108,7 @@ def _factor_in_order(
     return mask, L[np.ix_(kept, kept)]
 
 
-def _left_over(
-    Z: FloatArray, WZ: FloatArray, L: FloatArray, kept: list[int], j: int, w: FloatArray | None
-) -> float:
+def _left_over(Z: FloatArray, WZ: FloatArray, L: FloatArray, kept: list[int], j: int, w: FloatArray | None) -> float:
     """Squared length of column j after projection on the kept columns, computed from the data."""
     residual = Z[:, j].copy()
     if kept:

@@ -94,14 +94,10 @@ class Multinomial:
 
     def _log_total(self, indices: FloatArray) -> FloatArray:
         top = np.maximum(indices.max(axis=1), 0.0)
-        return np.asarray(
-            top + np.log(np.exp(-top) + np.exp(indices - top[:, None]).sum(axis=1)), dtype=np.float64
-        )
+        return np.asarray(top + np.log(np.exp(-top) + np.exp(indices - top[:, None]).sum(axis=1)), dtype=np.float64)
 
     def log_likelihood(self, indices: FloatArray) -> FloatArray:
-        chosen = np.where(
-            self.category >= 0, indices[np.arange(len(indices)), np.maximum(self.category, 0)], 0.0
-        )
+        chosen = np.where(self.category >= 0, indices[np.arange(len(indices)), np.maximum(self.category, 0)], 0.0)
         return np.asarray(chosen - self._log_total(indices), dtype=np.float64)
 
     def derivatives(self, indices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -34,9 +34,7 @@ class Panels:
         total = np.bincount(self.ids, weights=weights, minlength=self.count)
         if values.ndim == 1:
             return np.asarray(np.bincount(self.ids, weights=values * weights, minlength=self.count) / total)
-        columns = [
-            np.bincount(self.ids, weights=column * weights, minlength=self.count) for column in values.T
-        ]
+        columns = [np.bincount(self.ids, weights=column * weights, minlength=self.count) for column in values.T]
         return np.column_stack(columns) / total[:, None] if columns else np.zeros((self.count, 0))
 
 
@@ -55,9 +53,7 @@ def own_scales(X: FloatArray, w: FloatArray | None) -> FloatArray:
 
 def within(values: FloatArray, panels: Panels, w: FloatArray | None = None) -> FloatArray:
     """Deviations from group means plus the overall mean, as xtreg, fe forms them."""
-    return np.asarray(
-        values - panels.means(values, w)[panels.ids] + overall_mean(values, w), dtype=np.float64
-    )
+    return np.asarray(values - panels.means(values, w)[panels.ids] + overall_mean(values, w), dtype=np.float64)
 
 
 def fit_within(X: FloatArray, y: FloatArray, panels: Panels, w: FloatArray | None = None) -> LeastSquares:
@@ -91,9 +87,7 @@ def r_squared(
     fitted = X @ slopes
     group_w = None
     return RSquared(
-        squared_correlation(
-            fitted - panels.means(fitted, w)[panels.ids], y - panels.means(y, w)[panels.ids], w
-        ),
+        squared_correlation(fitted - panels.means(fitted, w)[panels.ids], y - panels.means(y, w)[panels.ids], w),
         squared_correlation(panels.means(fitted, w), panels.means(y, w), group_w),
         squared_correlation(fitted, y, w),
     )

@@ -156,6 +156,18 @@ async def test_the_same_confirmation_gives_the_same_plan_without_asking_again(cl
     assert len(asked()) == count
 
 
+async def test_a_confirmed_plan_is_recognized_without_the_model(client, ready, provider, asked, ran):
+    first = await freeze(client, ready, notes="a")
+    await ran(ready)
+    provider.respond = lambda seen: Status(500)
+    count = len(asked())
+    assert (await freeze(client, ready, notes="a"))["plan_id"] == first["plan_id"]
+    body = {"default_overrides": {"vce": "conventional"}}
+    other = await client.post(ready.path("/plan/freeze"), headers=ready.headers, json=body)
+    assert (other.status_code, other.json()["error_code"]) == (409, "PLAN_ALREADY_FROZEN_CONFLICT")
+    assert len(asked()) == count
+
+
 async def test_an_edit_that_changes_the_roles_is_advised_anew(client, ready, asked):
     await draft_of(client, ready)
     edit = {"field_updates": {"treatment_var": "exper"}}
