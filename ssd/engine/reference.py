@@ -24,8 +24,8 @@ DIFFERENCES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "Sorting",
-        "`sort` is always stable; Stata breaks ties at random. Results that depend on the order of ties therefore agree "
-        "with `sort, stable`.",
+        "`sort` is always stable; Stata breaks ties at random. Results that depend on the order of ties agree with "
+        "`sort, stable`.",
     ),
     (
         "Maximum likelihood",
@@ -113,6 +113,8 @@ def render(evidence: Evidence) -> str:
         "It runs do-files in Stata's language, is not Stata, and refuses what it cannot do exactly.",
         "## Differences from Stata",
         *(f"- **{title}.** {text}" for title, text in DIFFERENCES),
+        "## What replication code asks for and the engine refuses",
+        "| command | what | why |\n|---|---|---|\n" + "\n".join(_refusals()),
         "## Functions",
         ", ".join(f"`{name}()`" for name in _functions()) + f". Cases: {evidence.by_command['functions']} groups.",
         "## Commands at a glance",
@@ -131,6 +133,15 @@ def _joined(parts: list[str]) -> str:
         together = before.startswith("- ") and part.startswith("- ")
         text += ("\n" if together else "\n\n") + part
     return text + "\n"
+
+
+def _refusals() -> list[str]:
+    """Rows of `refusals.toml`, which lies beside this module."""
+    content = tomllib.loads(Path(__file__).with_name("refusals.toml").read_text(encoding="utf-8"))
+    return [
+        f"| `{item['command']}` | {_plain(item.get('option', 'the whole command'))} | {_plain(item['reason'])} |"
+        for item in content["refusal"]
+    ]
 
 
 def _functions() -> list[str]:

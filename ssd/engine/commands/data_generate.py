@@ -112,14 +112,16 @@ def replace(session: Session, line: Line) -> None:
     if column.is_string != (values.dtype == object):
         raise type_mismatch()
     old_type = column.type
-    before = data.numeric(name) if not column.is_string else column.values.copy()
+    # Doubles under a condition are replaced by a new array, which leaves the old one as it was.
+    kept = column.type == "double" and mask is not None
+    before = column.values if kept else column.values.copy() if column.is_string else data.numeric(name)
     changes = data.replace(name, values, mask, promote=not line.flag("nopromote"))
     column = data.variables[name]
     if column.type != old_type:
         session.log.line(f"variable {name} was {old_type} now {column.type}")
     to_missing = 0
     if changes and not column.is_string:
-        to_missing = _turned_missing(before, data.numeric(name))
+        to_missing = _turned_missing(before, column.values if kept else data.numeric(name))
     tail = f", {to_missing:,} to missing" if to_missing else ""
     session.log.line(f"({counted(changes, 'real change')} made{tail})")
 
