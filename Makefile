@@ -24,8 +24,8 @@ demo: $(STAMP)  ## Walk the whole journey on a real dataset and check the publis
 test: $(STAMP)  ## Run the test suite (under 10 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
-test-all: $(STAMP)  ## Run every test, the slow ones too
-	@$(BIN)/python -m pytest -n $(WORKERS)
+test-all: $(STAMP)  ## Run every test, the slow ones too, with new random examples
+	@HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(STAMP)  ## Style, types, import directions, generated files
 	@$(BIN)/ruff check .

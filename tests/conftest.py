@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -10,11 +11,19 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 
 from ssd.app import Services, build_app
 from ssd.db.database import Database
 from ssd.settings import Settings
+
+
+# A test that fails must fail for everyone: examples are the same in every run. `HYPOTHESIS_PROFILE=explore`
+# (part of `make test-all`) looks for new ones.
+hypothesis_settings.register_profile("repeatable", derandomize=True)
+hypothesis_settings.register_profile("explore", derandomize=False)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 class RedeemedJob(msgspec.Struct, frozen=True):

@@ -128,6 +128,9 @@ def tobit(session: Session, line: Line) -> None:
     result.hidden_equations = frozenset({"/"})
     result.predictions["statistics"] = Statistics({}, "xb", "(option xb assumed; fitted values)", depvar)
     finish(session, line, result, level)
+    # Before version 15 the model held sigma itself, which replication code still reads.
+    sigma = math.sqrt(variance)
+    session.e.hidden["derived"] = {"/sigma": (sigma, math.sqrt(float(V[k, k])) / (2.0 * sigma))}
 
 
 def _limit(line: Line, name: str, extreme: float) -> float | None:

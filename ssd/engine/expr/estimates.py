@@ -62,14 +62,25 @@ def _position(results: ResultSet, equation: str, name: str) -> int:
     return position
 
 
+def _derived(results: ResultSet, equation: str, name: str) -> tuple[float, float] | None:
+    """Value and standard error of a parameter that e(b) holds in another form, such as /sigma after tobit."""
+    named = results.hidden.get("derived")
+    found = named.get(name) if isinstance(named, dict) and not equation else None
+    return found if isinstance(found, tuple) else None
+
+
 def coefficient(results: ResultSet, equation: str, name: str) -> float:
     """Raises r(301) without estimates, r(111) when there is no such coefficient."""
+    if (derived := _derived(results, equation, name)) is not None:
+        return derived[0]
     position = _position(results, equation, name)
     return float(results.matrices["b"].values[0, position])
 
 
 def standard_error(results: ResultSet, equation: str, name: str) -> float:
     """Square root of the diagonal element of e(V); `.` when it is negative."""
+    if (derived := _derived(results, equation, name)) is not None:
+        return derived[1]
     position = _position(results, equation, name)
     variance = float(results.matrices["V"].values[position, position]) if "V" in results.matrices else MISSING
     return math.sqrt(variance) if 0.0 <= variance < MISSING else MISSING
