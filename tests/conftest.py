@@ -18,7 +18,6 @@ from ssd.app import Services, build_app
 from ssd.db.database import Database
 from ssd.settings import Settings
 
-
 # A test that fails must fail for everyone: examples are the same in every run. `HYPOTHESIS_PROFILE=explore`
 # (part of `make test-all`) looks for new ones.
 hypothesis_settings.register_profile("repeatable", derandomize=True)

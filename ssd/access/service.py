@@ -111,7 +111,7 @@ class TaskCodes:
 
 def _new_code_id() -> str:
     """Sorts by time of issue, so that lists page by it."""
-    return f"code_{time_ordered(20)}"
+    return f"code_{time_ordered(24)}"
 
 
 def _require_between(field: str, value: int, most: int) -> None:

@@ -53,7 +53,7 @@ def issue(connection: sqlite3.Connection, job_id: str, *, ttl_days: int) -> Issu
     """A new token for a job."""
     secret = secrets.token_urlsafe(32)
     expires_at = iso_in(days=ttl_days)
-    connection.execute(INSERT, (time_ordered(18), job_id, _hash(secret), now_iso(), expires_at))
+    connection.execute(INSERT, (time_ordered(24), job_id, _hash(secret), now_iso(), expires_at))
     return IssuedToken(f"ssv1.{job_id}.{secret}", expires_at)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-JOB_ID_PATTERN: Final = re.compile(r"job_[0-9a-z]{26}")
-"""`job_`, ten characters of time and 80 random bits in base 32; not derived from the task code."""
+JOB_ID_PATTERN: Final = re.compile(r"job_[0-9a-f]{32}")
+"""`job_`, twelve digits of time and 80 random bits in hexadecimal; not derived from the task code."""
 
 
 class JobStatus(StrEnum):

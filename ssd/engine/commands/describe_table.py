@@ -326,7 +326,9 @@ def _print_modern(
     log = session.log
     row_title = heading(session, row_names[0]) if row_names else ""
     width = max([display_width(row_title), *(display_width(label) + 2 for label, _ in body)]) + 1
-    widths = [max([display_width(head), *(display_width(row[j]) for _, row in body)]) + 2 for j, head in enumerate(heads)]
+    widths = [
+        max([display_width(head), *(display_width(row[j]) for _, row in body)]) + 2 for j, head in enumerate(heads)
+    ]
     span = sum(widths) + 1
     log.line()
     log.line("-" * (width + 1 + span))

@@ -36,6 +36,12 @@ def estat(session: Session, line: Line) -> None:
     if not words:
         raise StataError(198, "subcommand expected")
     name = words[0]
+    if session.e.macros.get("cmd") == "csdid":
+        from ssd.engine.commands.causal_csdid import estat_csdid
+
+        extra = line.options.get("*")
+        estat_csdid(session, name, read_options(extra if isinstance(extra, str) else ""))
+        return
     found = next((key for key, least in _SUBCOMMANDS if key.startswith(name) and len(name) >= least), None)
     if found is None:
         raise StataError(321, f"invalid subcommand {name}")

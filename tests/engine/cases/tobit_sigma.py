@@ -16,11 +16,16 @@ def loss(p: np.ndarray, low: float = 0.0) -> float:
 
 def hessian(p: np.ndarray, h: float = 1e-4) -> np.ndarray:
     e = np.eye(3) * h
-    return np.array([[
-        (loss(p + a + b) - loss(p + a - b) - loss(p - a + b) + loss(p - a - b)) / (4 * h * h) for b in e] for a in e])
+    return np.array(
+        [[(loss(p + a + b) - loss(p + a - b) - loss(p - a + b) + loss(p - a - b)) / (4 * h * h) for b in e] for a in e]
+    )
 
 
-p = minimize(loss, np.array([0.0, 1.0, 0.5]), method="Nelder-Mead",
-             options={"xatol": 1e-11, "fatol": 1e-13, "maxiter": 20000}).x
+p = minimize(
+    loss,
+    np.array([0.0, 1.0, 0.5]),
+    method="Nelder-Mead",
+    options={"xatol": 1e-11, "fatol": 1e-13, "maxiter": 20000},
+).x
 print("b x", p[1], "cons", p[0], "sigma", np.exp(p[2]))
 print("se sigma", np.exp(p[2]) * np.sqrt(np.linalg.inv(hessian(p))[2, 2]), "ll", -loss(p))

@@ -83,4 +83,4 @@ def test_only_early_jobs_are_editable(store, status):
 def test_job_ids_are_random_and_well_formed():
     ids = {new_job_id() for _ in range(1000)}
     assert len(ids) == 1000
-    assert all(re.fullmatch(r"job_[0-9a-z]{26}", job_id) for job_id in ids)
+    assert all(re.fullmatch(r"job_[0-9a-f]{32}", job_id) for job_id in ids)
