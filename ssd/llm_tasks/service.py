@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import sqlite3
-import time
 from typing import Any, Final
 
 import msgspec
 
 from ssd.db.clock import now_iso
 from ssd.db.database import Database
+from ssd.db.ids import time_ordered
 from ssd.drafts.data_facts import columns_of
 from ssd.errors import FieldError, SsdError
 from ssd.inputs.service import Inputs
@@ -194,7 +193,7 @@ def _new_task(job: Job, scope: Scope, request: TaskRequest, resolved: TaskInput,
 
 def new_task_id() -> str:
     """Sorts by time: the list of tasks is in the order they came."""
-    return f"task_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
+    return f"task_{time_ordered(28)}"
 
 
 def _view(row: sqlite3.Row) -> TaskView:

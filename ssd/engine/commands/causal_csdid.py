@@ -28,6 +28,7 @@ from ssd.engine.output.estimation import CoefficientTable, Entry, count, print_c
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.distributions import chi2_tail
 from ssd.engine.stats.group_time import Aggregate, Cell, GroupTimes, Method, Panel, group_time_cells
+from ssd.engine.stats.matching import IntArray
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -64,17 +65,14 @@ def csdid(session: Session, line: Line) -> None:
                  "pointwise"):  # fmt: skip
         if name in line.typed:
             raise unsupported(f"option {name} of csdid is")
-    names = {key: line.text_option(key) for key in ("time", "gvar")}
-    for key, name in names.items():
-        if not name:
-            raise StataError(198, f"option {key}() required")
-    ivar = line.text_option("ivar")
+    time, gvar, ivar = (line.text_option(key) for key in ("time", "gvar", "ivar"))
+    if not time or not gvar:
+        raise StataError(198, f"option {'gvar' if time else 'time'}() required")
     if not ivar:
         raise unsupported("csdid for repeated cross sections (without ivar()) is")
     agg = line.text_option("agg") or "attgt"
     if agg not in _TITLES:
         raise StataError(10, "Aggregation not Allowed")
-    time, gvar = cast(str, names["time"]), cast(str, names["gvar"])
     source = SessionSource(session)
     depvar, terms = outcome_and_terms(session, line.varlist)
     method = line.text_option("method") or "drimp"
@@ -123,7 +121,7 @@ def _ever_untreated(session: Session, rows: BoolArray, when: FloatArray, first: 
     always = treated & (first <= start)
     if always.any():
         session.log.line("Units always treated found. These will be excluded")
-    return rows & ~always
+    return np.asarray(rows & ~always, dtype=np.bool_)
 
 
 def _panel(
@@ -135,7 +133,7 @@ def _panel(
     when: FloatArray,
     first: FloatArray,
     X: FloatArray,
-) -> tuple[Panel, FloatArray, FloatArray]:
+) -> tuple[Panel, IntArray, IntArray]:
     """The sample as a panel, with the unit and the period number of each of its observations."""
     rows = sample.rows
     units, unit = np.unique(session.data.numeric(ivar)[rows], return_inverse=True)
@@ -157,10 +155,10 @@ def _panel(
     outcome[unit, period] = y[rows]
     covariates = np.full((*seen.shape, X.shape[1]), np.nan)
     covariates[unit, period] = X
-    return Panel(outcome, covariates, start, times), unit, period
+    return Panel(outcome, covariates, start, times), unit.astype(np.intp), period.astype(np.intp)
 
 
-def _used(panel: Panel, cells: list[Cell], unit: FloatArray, period: FloatArray) -> BoolArray:
+def _used(panel: Panel, cells: list[Cell], unit: IntArray, period: IntArray) -> BoolArray:
     """Observations of the sample that some cell compares."""
     used = np.zeros(panel.y.shape, dtype=np.bool_)
     for cell in cells:

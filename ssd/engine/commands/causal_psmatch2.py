@@ -178,10 +178,10 @@ def _match(plan: _Plan, rows: BoolArray, treated: BoolArray, score: FloatArray) 
     order = np.lexsort((np.arange(len(rows)), key, treated, ~support, ~rows))
     n = int(np.count_nonzero(rows))
     inside = order[:n]
-    on, side = support[inside], treated[inside]
+    on, treatment = support[inside], treated[inside]
     found = np.full((n, plan.neighbors), -1, dtype=np.intp)
     pairs: list[tuple[IntArray, IntArray]] = []
-    yes, no = np.flatnonzero(on & side), np.flatnonzero(on & ~side)
+    yes, no = np.flatnonzero(on & treatment), np.flatnonzero(on & ~treatment)
     for queries, donors in ((no, yes), (yes, no)) if plan.ate else ((yes, no),):
         if not len(queries) or not len(donors):
             continue
@@ -190,9 +190,9 @@ def _match(plan: _Plan, rows: BoolArray, treated: BoolArray, score: FloatArray) 
         pairs.append((who, with_))
     who = np.concatenate([pair[0] for pair in pairs]) if pairs else np.zeros(0, dtype=np.intp)
     with_ = np.concatenate([pair[1] for pair in pairs]) if pairs else np.zeros(0, dtype=np.intp)
-    needed = side | plan.ate
+    needed = treatment | plan.ate
     on = on & ~(needed & (found[:, 0] < 0))
-    return _Matching(order, n, side, score[inside], on, Matches(who, with_, n), found)
+    return _Matching(order, n, treatment, score[inside], on, Matches(who, with_, n), found)
 
 
 def _choose(plan: _Plan, key: FloatArray, queries: IntArray, donors: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -237,7 +237,7 @@ def _add_variables(session: Session, matching: _Matching, plan: _Plan, outcomes:
     data.add("_id", identity, integer, label="psmatch2: Identifier (ID)")
     for j in range(plan.neighbors):
         neighbor = matching.first[:, j]
-        data.add(f"_n{j + 1}", spread(neighbor + 1.0, neighbor >= 0), integer,
+        data.add(f"_n{j + 1}", spread(neighbor.astype(np.float64) + 1.0, neighbor >= 0), integer,
                  label=f"psmatch2: ID of nearest neighbor nr. {j + 1}")  # fmt: skip
     data.add("_nn", spread(matching.matches.counts), "float", label="psmatch2: # matched neighbors")
     nearest = matching.first[:, 0]
@@ -256,7 +256,7 @@ def _weights(matching: _Matching, plan: _Plan) -> FloatArray:
 
 def _print_effects(session: Session, matching: _Matching, plan: _Plan, outcomes: list[str], results: ResultSet) -> None:
     log = session.log
-    log.line(_RULE.format("+"))
+    log.line(_RULE.format("-"))
     log.line("        Variable     Sample |    Treated     Controls   Difference         S.E.   T-stat")
     log.line(_RULE.format("+"))
     weight = _weights(matching, plan)

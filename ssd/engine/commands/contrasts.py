@@ -47,6 +47,8 @@ class _Model:
     b: FloatArray
     V: FloatArray
     df: float | None
+    factors: dict[str, list[int]]
+    bases: dict[str, int]
 
     def means(self, factors: list[_Factor]) -> FloatArray:
         """One row of weights on e(b) per cell; the other factors are balanced, the other covariates 0."""
@@ -57,8 +59,6 @@ class _Model:
             row = np.zeros(len(self.b))
             for place, column in zip(self.positions, self.design.columns, strict=False):
                 involved = any(part.level is not None and part.variable in chosen for part in column.parts)
-                if column.status == "empty":
-                    raise unsupported("comparisons in a model with empty cells are")
                 if any(part.level is None for part in column.parts):
                     if involved:
                         raise unsupported("comparisons of factors interacted with a continuous variable are")
@@ -68,7 +68,7 @@ class _Model:
                     if part.variable in at:
                         weight *= float(at[part.variable] == part.level)
                     else:
-                        weight /= len(self.design.factors[part.variable])
+                        weight /= len(self.factors[part.variable])
                 row[place] = weight
             if self.design.constant:
                 row[self.positions[-1]] = 1.0
@@ -84,9 +84,18 @@ class _Model:
 
 def _model(session: Session, line: Line) -> _Model:
     estimation = estimation_of(session)
-    name, design = next(iter(estimation.designs.items()), ("", None))
-    if design is None:
-        raise StataError(301, "last estimates not found")
+    if len(estimation.designs) != 1:
+        raise unsupported(f"{line.command} after a model without a single equation is")
+    name, design = next(iter(estimation.designs.items()))
+    _require_estimable(session, design)
+    factors: dict[str, set[int]] = {}
+    bases: dict[str, int] = {}
+    for column in design.columns:
+        for part in column.parts:
+            if part.level is not None:
+                factors.setdefault(part.variable, set()).add(part.level)
+                if part.is_base:
+                    bases[part.variable] = part.level
     columns = session.e.matrices["b"].cols
     prefix = f"{name}:" if name else ""
     positions = [columns.index(prefix + each) for each in design.names]
@@ -96,7 +105,27 @@ def _model(session: Session, line: Line) -> _Model:
     return _Model(
         session, design, positions, session.e.matrices["b"].values[0], session.e.matrices["V"].values,
         df if df is not None else (stored if stored < MISSING else None),
+        {variable: sorted(levels) for variable, levels in factors.items()}, bases,
     )  # fmt: skip
+
+
+def _require_estimable(session: Session, design: Design) -> None:
+    """Refuses designs in which a balanced mean may not be estimable: empty cells and terms left out."""
+    sample = session.e.sample
+    if sample is None or len(sample) != session.data.n_obs:
+        raise StataError(322, "e(sample) does not identify the estimation sample")
+    for column in design.columns:
+        if column.status in {"empty", "omitted"}:
+            raise unsupported("comparisons in a model with empty cells or omitted terms are")
+        levels = [part for part in column.parts if part.level is not None]
+        if len(levels) > 1:
+            cell = sample.copy()
+            for part in levels:
+                if part.operator:
+                    raise unsupported("comparisons of factors under time-series operators are")
+                cell &= session.data.numeric(part.variable) == part.level
+            if not cell.any():
+                raise unsupported("comparisons in a model with empty cells or omitted terms are")
 
 
 def _terms(session: Session, text: str, model: _Model, operators: tuple[str, ...]) -> list[list[_Factor]]:
@@ -127,7 +156,7 @@ def _factor(session: Session, piece: str, model: _Model, operators: tuple[str, .
     if kind not in {"", "i", *operators}:
         raise unsupported(f"the operator {kind}. is")
     variable = session.expand_varlist(match["name"])[0]
-    levels = model.design.factors.get(variable)
+    levels = model.factors.get(variable)
     if levels is None:
         raise StataError(322, f"factor {variable} not found in list of covariates")
     if match["level"] is not None:
@@ -153,7 +182,7 @@ _ADJUSTMENTS = {
     minimum=3,
     stored="r(df_r) r(level) r(k_terms) r(mcmethod_vs) r(b) r(V) r(b_vs) r(V_vs) r(table_vs)",
     refused="groups, cimargins, asobserved, equation(), emptycells(), sort, mcompare(snk|duncan|dunnett), "
-    "factors interacted with continuous variables, empty cells",
+    "factors interacted with continuous variables, empty cells, omitted terms, several equations",
 )
 def pwcompare(session: Session, line: Line) -> None:
     """Pairwise comparisons of marginal linear predictions."""
@@ -203,7 +232,9 @@ def pwcompare(session: Session, line: Line) -> None:
 def _method(typed: str | None) -> str:
     if typed is None:
         return "noadjust"
-    found = next((name for name in _ADJUSTMENTS if name.startswith(typed.strip()) and len(typed.strip()) >= 3), None)
+    found = next(
+        (name for name in _ADJUSTMENTS if name.startswith(typed.strip()) and len(typed.strip()) >= 3), None
+    )
     if found is None:
         raise unsupported(f"mcompare({typed}) is")
     return found
@@ -216,7 +247,9 @@ class _Pairs:
         self.title = "#".join(factor.variable for factor in factors)
         cells = list(itertools.product(*(factor.levels for factor in factors)))
         variables = [factor.variable for factor in factors]
-        self.cells = ["#".join(f"{v}.{name}" for v, name in zip(cell, variables, strict=True)) for cell in cells]
+        self.cells = [
+            "#".join(f"{v}.{name}" for v, name in zip(cell, variables, strict=True)) for cell in cells
+        ]
         self.means = model.means(factors)
         couples = list(itertools.combinations(range(len(cells)), 2))
         if not couples:
@@ -240,7 +273,9 @@ class _Pairs:
         self.low, self.high = self.b - multiplier * self.se, self.b + multiplier * self.se
 
 
-def _adjusted(t: FloatArray, method: str, m: int, k: int, df: float | None, level: float) -> tuple[float, FloatArray]:
+def _adjusted(
+    t: FloatArray, method: str, m: int, k: int, df: float | None, level: float
+) -> tuple[float, FloatArray]:
     """Multiplier of the standard error and p-values ([R] pwcompare, Methods): m comparisons of k means."""
     raw = np.array([two_sided(float(each), df) for each in t])
     alpha = 1.0 - level / 100.0
@@ -319,7 +354,7 @@ def _print_pairs(
     minimum=5,
     stored="r(df_r) r(level) r(k_terms) r(b) r(V) r(table) r(F)|r(chi2) r(p) r(df)",
     refused="the operators h., j., p., q., gw. and custom {}, the nested |, @ terms, mcompare(), asobserved, "
-    "factors interacted with continuous variables, empty cells",
+    "factors interacted with continuous variables, empty cells, omitted terms, several equations",
 )
 def contrast(session: Session, line: Line) -> None:
     """Contrasts and joint tests of factors and their interactions."""
@@ -327,7 +362,9 @@ def contrast(session: Session, line: Line) -> None:
         line.options["df"] = None
     model = _model(session, line)
     level = level_of(session, line)
-    terms = [_Contrast(model, factors) for factors in _terms(session, line.anything, model, ("r", "a", "ar", "g"))]
+    terms = [
+        _Contrast(model, factors) for factors in _terms(session, line.anything, model, ("r", "a", "ar", "g"))
+    ]
     log = session.log
     log.line()
     log.line("Contrasts of marginal linear predictions")
@@ -335,7 +372,9 @@ def contrast(session: Session, line: Line) -> None:
     log.line("Margins: asbalanced")
     log.line()
     shown = [term for term in terms if term.named or line.flag("effects")]
-    width = max(12, *(len(text) + 1 for term in terms for text in [term.title, *(term.labels if term.named else [])]))
+    width = max(
+        12, *(len(text) + 1 for term in terms for text in [term.title, *(term.labels if term.named else [])])
+    )
     rule = "-" * (width + 1) + "+" + "-" * 34
     kind = "chi2" if model.df is None else "F"
     log.line("-" * (width + 36))
@@ -354,7 +393,8 @@ def contrast(session: Session, line: Line) -> None:
         else:
             log.line(f"{term.title:>{width}} |{_test_cells(*joint)}")
         tests.append((term.title, *joint))
-        log.line(" " * width + " |")
+        if model.df is not None or term is not terms[-1]:
+            log.line(" " * width + " |")
     if model.df is not None:
         log.line(f"{'Denominator':>{width}} |{model.df:11.0f}")
     log.line("-" * (width + 36))
@@ -394,7 +434,7 @@ class _Contrast:
         weights: FloatArray = np.ones((1, 1))
         labels, names = [""], [""]
         for factor in factors:
-            base = model.design.bases.get(factor.variable)
+            base = model.bases.get(factor.variable)
             rows, plain, pairs = _differences(factor, factor.levels[0] if base is None else base, model)
             weights = np.asarray(np.kron(weights, rows), dtype=np.float64)
             labels = [f"{before} {each}".strip() for before in labels for each in plain]

@@ -345,8 +345,10 @@ def _gls_header(session: Session, problem: _Problem, fit: _Fit, left: list[str],
         entries.append(Entry("Time periods", count(sizes[0])))
         print_header(log, left, [*entries, *tests], label_width=17, value_width=10)
         return
-    entries += [
-        Entry("Obs per group", ""), Entry("          min", count(sizes.min())),
-        Entry("          avg", number(float(sizes.mean()))), Entry("          max", count(sizes.max())),
+    print_header(log, left[:2], entries, label_width=17, value_width=10)
+    log.line(f"{left[2]:<48}Obs per group:")
+    spread = [
+        Entry("              min", count(sizes.min())), Entry("              avg", number(float(sizes.mean()))),
+        Entry("              max", count(sizes.max())),
     ]  # fmt: skip
-    print_header(log, left, [*entries, *tests], label_width=17, value_width=10)
+    print_header(log, [], [*spread, *tests], label_width=17, value_width=10)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.estimation import command_line
 from ssd.engine.commands.repeated_runs import run_quietly, split_prefix
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.lang.quoting import split_comma
@@ -61,7 +62,7 @@ def stepwise(session: Session, line: Line) -> None:
     _report(session, search, model, forward=direction)
     session.run(model.text(search.chosen))
     session.e.macros["stepwise"] = "stepwise"
-    session.e.macros["cmdline"] = re.sub(r"\s+", " ", f"stepwise {line.text}").strip()
+    session.e.macros["cmdline"] = command_line(line).replace("stepwise ,", "stepwise,", 1)
 
 
 def _threshold(options: dict[str, object], name: str) -> float | None:
