@@ -241,9 +241,11 @@ def _aggregate(effects: GroupTimes, agg: str, window: tuple[float, float] | None
 
 def _table(shown: Aggregate, level: float) -> CoefficientTable:
     several = any(":" in name for name in shown.names)
+    unknown = frozenset(name for name, v in zip(shown.names, np.diag(shown.V), strict=True) if not v > 0.0)
     return CoefficientTable(
-        shown.names, shown.b, shown.V, level=level, equation_headings=several, hidden_equations=frozenset({"wgt"})
-    )
+        shown.names, shown.b, shown.V, level=level, equation_headings=several,
+        hidden_equations=frozenset({"wgt"}), omitted=unknown,
+    )  # fmt: skip
 
 
 def estat_csdid(session: Session, name: str, options: list[TypedOption]) -> None:

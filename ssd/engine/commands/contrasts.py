@@ -232,9 +232,7 @@ def pwcompare(session: Session, line: Line) -> None:
 def _method(typed: str | None) -> str:
     if typed is None:
         return "noadjust"
-    found = next(
-        (name for name in _ADJUSTMENTS if name.startswith(typed.strip()) and len(typed.strip()) >= 3), None
-    )
+    found = next((name for name in _ADJUSTMENTS if name.startswith(typed.strip()) and len(typed.strip()) >= 3), None)
     if found is None:
         raise unsupported(f"mcompare({typed}) is")
     return found
@@ -247,9 +245,7 @@ class _Pairs:
         self.title = "#".join(factor.variable for factor in factors)
         cells = list(itertools.product(*(factor.levels for factor in factors)))
         variables = [factor.variable for factor in factors]
-        self.cells = [
-            "#".join(f"{v}.{name}" for v, name in zip(cell, variables, strict=True)) for cell in cells
-        ]
+        self.cells = ["#".join(f"{v}.{name}" for v, name in zip(cell, variables, strict=True)) for cell in cells]
         self.means = model.means(factors)
         couples = list(itertools.combinations(range(len(cells)), 2))
         if not couples:
@@ -273,9 +269,7 @@ class _Pairs:
         self.low, self.high = self.b - multiplier * self.se, self.b + multiplier * self.se
 
 
-def _adjusted(
-    t: FloatArray, method: str, m: int, k: int, df: float | None, level: float
-) -> tuple[float, FloatArray]:
+def _adjusted(t: FloatArray, method: str, m: int, k: int, df: float | None, level: float) -> tuple[float, FloatArray]:
     """Multiplier of the standard error and p-values ([R] pwcompare, Methods): m comparisons of k means."""
     raw = np.array([two_sided(float(each), df) for each in t])
     alpha = 1.0 - level / 100.0
@@ -362,9 +356,7 @@ def contrast(session: Session, line: Line) -> None:
         line.options["df"] = None
     model = _model(session, line)
     level = level_of(session, line)
-    terms = [
-        _Contrast(model, factors) for factors in _terms(session, line.anything, model, ("r", "a", "ar", "g"))
-    ]
+    terms = [_Contrast(model, factors) for factors in _terms(session, line.anything, model, ("r", "a", "ar", "g"))]
     log = session.log
     log.line()
     log.line("Contrasts of marginal linear predictions")
@@ -372,9 +364,7 @@ def contrast(session: Session, line: Line) -> None:
     log.line("Margins: asbalanced")
     log.line()
     shown = [term for term in terms if term.named or line.flag("effects")]
-    width = max(
-        12, *(len(text) + 1 for term in terms for text in [term.title, *(term.labels if term.named else [])])
-    )
+    width = max(12, *(len(text) + 1 for term in terms for text in [term.title, *(term.labels if term.named else [])]))
     rule = "-" * (width + 1) + "+" + "-" * 34
     kind = "chi2" if model.df is None else "F"
     log.line("-" * (width + 36))

@@ -51,6 +51,8 @@ class CoefficientTable:
     not_estimable: frozenset[str] = frozenset()
     constrained: frozenset[str] = frozenset()
     """Coefficients that constraints fix at a value."""
+    omitted: frozenset[str] = frozenset()
+    """Names that print "(omitted)" without saying so themselves."""
     no_tests: bool = False
     """Leave out the statistic and p columns (predictive margins without tests)."""
     no_footer: bool = False
@@ -197,6 +199,7 @@ def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float,
         if name in table.not_estimable:
             return "          .  (not estimable)"
         status = "constrained" if name in table.constrained else _status(name, table.empty)
+        status = "omitted" if name in table.omitted else status
         shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
         return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."
     if transform:
