@@ -32,7 +32,7 @@ lint: $(STAMP)  ## Style, types, import directions, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m ssd library build --check
+	@$(BIN)/python -m ssd library check --static
 
 serve: $(STAMP)  ## Start the service on 127.0.0.1:8000 (SS_HOST, SS_PORT)
 	@$(BIN)/python -m ssd serve
