@@ -15,7 +15,7 @@ def iso(moment: datetime) -> str:
 
 
 def now_iso() -> str:
-    return iso(now())
+    return now().isoformat(timespec="milliseconds")
 
 
 def iso_in(**span: float) -> str:
