@@ -39,12 +39,21 @@ def seconds(text: str, data: str) -> float:
 
 
 @pytest.mark.parametrize("piece", PIECES)
+def test_no_piece_makes_reading_explode(piece: str) -> None:
+    """A guard against backtracking that no slow machine can trip; the bound itself is tested by the slow tests."""
+    text = (piece * (LONGEST_TEXT // len(piece) + 1))[:LONGEST_TEXT]
+    assert seconds(text, "listed") <= 20 * MOST_SECONDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", PIECES)
 @pytest.mark.parametrize("data", ["wage1", "listed"])
 def test_one_piece_over_and_over(piece: str, data: str) -> None:
     text = (piece * (LONGEST_TEXT // len(piece) + 1))[:LONGEST_TEXT]
     assert seconds(text, data) <= MOST_SECONDS
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=8),
@@ -56,12 +65,14 @@ def test_any_pattern_of_pieces(pieces: list[str], data: str) -> None:
     assert seconds(text, data) <= MOST_SECONDS
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(text=st.text(min_size=400, max_size=2500), data=st.sampled_from(DATA))
 def test_any_text(text: str, data: str) -> None:
     assert seconds(text, data) <= MOST_SECONDS
 
 
+@pytest.mark.slow
 def test_a_document_pasted_in_is_read_at_its_beginning_only() -> None:
     assert seconds("effect of educ on wage. " + "controlling for exper " * 20_000, "wage1") <= MOST_SECONDS
 
