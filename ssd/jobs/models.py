@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
-
-JOB_ID_PATTERN: Final = re.compile(r"job_[0-9a-f]{32}")
-"""`job_`, twelve digits of time and 80 random bits in hexadecimal; not derived from the task code."""
 
 
 class JobStatus(StrEnum):

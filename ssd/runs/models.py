@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -79,14 +78,6 @@ class StepMeta(msgspec.Struct, frozen=True, kw_only=True):
     log_bytes: int
     log_truncated: bool
     error: JobError | None
-
-
-class StepOutcome(msgspec.Struct, frozen=True):
-    """What one step came to: no error means all three witnesses agreed."""
-
-    error: JobError | None
-    exit_code: int | None
-    details: dict[str, Any] = {}
 
 
 OUTPUT_FORMATS = ("csv", "xlsx", "dta", "docx", "pdf", "html", "tex", "log", "do")

@@ -193,12 +193,6 @@ def save_step(
     )
 
 
-async def next_due(database: Database) -> str | None:
-    """When the earliest queued run may start; None when nothing is queued."""
-    row = await database.one("SELECT min(not_before) AS due FROM runs WHERE status = 'queued'")
-    return None if row is None or row["due"] is None else str(row["due"])
-
-
 _NEWEST: Final = f"SELECT {_COLUMNS} FROM runs WHERE job_id = ? ORDER BY attempt DESC LIMIT 1"  # noqa: S608 - constants
 _OF_JOB: Final = f"SELECT {_COLUMNS} FROM runs WHERE job_id = ? AND run_id = ?"  # noqa: S608 - built from constants
 _END: Final = "SELECT error FROM runs WHERE run_id = ?"
