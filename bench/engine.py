@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -113,11 +114,16 @@ def _columns(folder: Path) -> list[Result]:
         return action
 
     def fresh(line: str) -> Callable[[], None]:
-        """On a new session around the same columns, so that sorting starts from the unsorted rows."""
+        """On a new session around the same columns (none of these commands writes into them), so that sorting
+        starts from the unsorted rows."""
 
         def action() -> None:
             own = new_session(folder, io.StringIO())
-            own.data = session.data.copy()
+            own.data = replace(
+                session.data,
+                variables={name: replace(column) for name, column in session.data.variables.items()},
+                sorted_by=[],
+            )
             own.run(line, quiet=True)
 
         return action

@@ -17,7 +17,7 @@ from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.expr.estimates import plain_term
 from ssd.engine.lang.options import TypedOption, read_options
 from ssd.engine.missing import MISSING, FloatArray
-from ssd.engine.output.estimation import number
+from ssd.engine.output.estimation import coefficient_status, number
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.distributions import chi2_tail, two_sided
 from ssd.engine.stats.linear import symmetric_inverse
@@ -321,16 +321,19 @@ def _cell(results: ResultSet, name: str, kind: str, fmt: str, stars: list[float]
     if found is None:
         return " " * width
     b, se, df = found
-    if se == 0.0:
-        text = ("(base)" if "b." in name else "(omitted)") if kind == "b" else ""
+    status = coefficient_status(name)
+    if se == 0.0 and status:
+        text = f"({status})" if kind == "b" else ""
         return f"{text:>{width}}"
     if kind == "b":
         text = number(b, fmt)
-        if stars:
+        if stars and se > 0.0:
             p = two_sided(b / se, df)
             text += "".join("*" for level in stars if p < level).ljust(3)
         return f"{text:>{width}}"
-    value = {"se": se, "t": b / se, "p": two_sided(b / se, df)}[kind]
+    # A perfect fit leaves no standard error to test with.
+    t = b / se if se > 0.0 else math.nan
+    value = {"se": se, "t": t, "p": two_sided(t, df)}[kind]
     return f"{number(value, fmt):>{width}}"
 
 

@@ -31,6 +31,7 @@ from ssd.engine.output.estimation import (
     CoefficientTable,
     Entry,
     cluster_note,
+    coefficient_status,
     count,
     f_entry,
     number,
@@ -115,8 +116,10 @@ def fit_linear(
     n, rank = sample.n, ls.rank
     if n < rank or n <= 1:
         raise insufficient_observations() if n > 0 else no_observations()
-    w = np.ones(len(y)) if sample.w is None else sample.w
-    tss = ls.tss if centred == constant else float(w @ (y - (w @ y / w.sum() if centred else 0.0)) ** 2)
+    tss = ls.tss
+    if centred != constant:
+        w = np.ones(len(y)) if sample.w is None else sample.w
+        tss = float(w @ (y - (w @ y / w.sum() if centred else 0.0)) ** 2)
     df_r: float = n - rank
     V = covariance(vce, X, ls, sample, n, rank, constant=constant) if df_r > 0 else np.zeros_like(ls.inverse)
     df_m = rank - int(constant)
@@ -196,7 +199,7 @@ def regress(session: Session, line: Line) -> None:
             else:
                 print_coefficients(session.log, table)
 
-    betas = design.expand(_betas(regressors.X, y, fit.b, sample.w, constant))
+    betas = design.expand(_betas(regressors.X, y, fit.b, sample.w, solved, constant))
     estimation = Estimation({"": design}, table, show, _weight_text(line), normalised=sample.w)
     estimation.predictions["rmse"] = fit.rmse
     scalars = {
@@ -218,7 +221,9 @@ def _weight_text(line: Line) -> tuple[str, str]:
     return (line.weight.kind, line.weight.expression) if line.weight is not None else ("", "")
 
 
-def _betas(X: FloatArray, y: FloatArray, b: FloatArray, w: FloatArray | None, constant: bool) -> FloatArray:
+def _betas(
+    X: FloatArray, y: FloatArray, b: FloatArray, w: FloatArray | None, solved: LeastSquares, constant: bool
+) -> FloatArray:
     """Standardised coefficients b sd(x)/sd(y)."""
 
     def spread(values: FloatArray) -> float:
@@ -230,8 +235,11 @@ def _betas(X: FloatArray, y: FloatArray, b: FloatArray, w: FloatArray | None, co
         return float(np.sqrt(np.einsum("i,i,i->", w, apart, apart)))
 
     k = X.shape[1]
-    scale = spread(y)
-    betas = b[:k] * [spread(X[:, j]) for j in range(k)] / scale if scale > 0 else np.full(k, np.nan)
+    if constant:
+        scale, spreads = float(np.sqrt(solved.tss)), solved.spread
+    else:
+        scale, spreads = spread(y), np.array([spread(X[:, j]) for j in range(k)])
+    betas = b[:k] * spreads / scale if scale > 0 else np.full(k, np.nan)
     return np.append(betas, np.nan) if constant else betas
 
 
@@ -286,8 +294,9 @@ def _beta_table(session: Session, table: CoefficientTable, betas: FloatArray) ->
     for j, name in enumerate(table.names):
         variance = float(table.V[j, j])
         if variance <= 0.0:
-            if "b." not in name:
-                log.line(f"{name:>12} |{0:>11}  (omitted)")
+            status = coefficient_status(name)
+            if status != "base":
+                log.line(f"{name:>12} |{number(float(table.b[j])):>11}" + (f"  ({status})" if status else ""))
             continue
         se = math.sqrt(variance)
         t = float(table.b[j]) / se

@@ -198,7 +198,7 @@ def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float,
     if math.isnan(t):
         if name in table.not_estimable:
             return "          .  (not estimable)"
-        status = "constrained" if name in table.constrained else _status(name, table.empty)
+        status = "constrained" if name in table.constrained else coefficient_status(name, table.empty)
         status = "omitted" if name in table.omitted else status
         shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
         return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."
@@ -223,7 +223,8 @@ def number(value: float, fmt: str = "%9.0g") -> str:
     return format_value(MISSING if math.isnan(value) else value, fmt).strip()
 
 
-def _status(name: str, empty: frozenset[str]) -> str:
+def coefficient_status(name: str, empty: frozenset[str] = frozenset()) -> str:
+    """empty, base or omitted, as the name of a coefficient tells; otherwise nothing."""
     if name in empty:
         return "empty"
     pieces = name.rpartition(":")[2].split("#")
@@ -282,7 +283,7 @@ class _Labels:
     def is_shown(self, j: int) -> bool:
         if self.table.base_levels:
             return True
-        return _status(self.table.names[j], self.table.empty) != "base"
+        return coefficient_status(self.table.names[j], self.table.empty) != "base"
 
     def _is_series(self, j: int) -> bool:
         """A variable alone, possibly under a time-series operator."""

@@ -113,6 +113,9 @@ class Design:
         """Active columns without the constant for the selected rows: (n, k)."""
         active = [column for column in self.columns if column.active]
         n = len(source_rows(source, active, rows))
+        if not isinstance(rows, slice) and n == len(rows):
+            # A slice is copied faster than a mask is searched.
+            rows = slice(None)
         X = np.empty((n, len(active)), order="F")
         for j, column in enumerate(active):
             X[:, j] = column.values(source)[rows]

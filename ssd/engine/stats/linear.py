@@ -1,7 +1,7 @@
 """Weighted least squares with Stata's handling of collinear columns.
 
-The normal equations are formed on centred columns scaled to unit length, factored in column order
-(so that the later of two collinear columns is dropped, as Stata does) and refined once against the
+The normal equations are formed on centred columns, scaled as if these had unit length, factored in column
+order (so that the later of two collinear columns is dropped, as Stata does) and refined once against the
 data, which gives the accuracy of an orthogonal factorisation at the price of one product X'X.
 """
 
@@ -35,44 +35,48 @@ class LeastSquares:
     """Weighted residual sum of squares."""
     tss: float
     """Weighted total sum of squares, about the mean when there is a constant."""
+    spread: FloatArray
+    """(k,): square root of each column's weighted sum of squares, about the mean when there is a constant."""
 
 
 @dataclass(frozen=True)
-class _Scaled:
-    """Columns in centred, unit-length form and what undoes it."""
+class _Centred:
+    """Columns about their means, their cross-product, and the lengths against which collinearity is judged."""
 
     Z: FloatArray
     means: FloatArray
-    scales: FloatArray
+    cross: FloatArray
+    """Z'WZ, (k, k)."""
+    lengths: FloatArray
+    """(k,); 0 for a column without variation."""
 
 
-def _scaled(X: FloatArray, w: FloatArray | None, constant: bool, scales: FloatArray | None) -> _Scaled:
+def _centred(X: FloatArray, w: FloatArray | None, constant: bool, lengths: FloatArray | None) -> _Centred:
     means = np.zeros(X.shape[1])
     if constant and X.shape[0]:
         means = X.mean(axis=0) if w is None else (w @ X) / w.sum()
-    Z = X - means
-    squares = np.einsum("ij,ij->j", Z, Z) if w is None else w @ (Z * Z)
-    own = np.sqrt(squares)
-    if scales is None:
+        Z = X - means
+    else:
+        Z = X
+    cross = Z.T @ _weighted(Z, w)
+    if lengths is None:
+        squares = np.diag(cross)
         # A column that is constant up to rounding has no variation of its own.
         size = np.sqrt(squares + (X.shape[0] if w is None else w.sum()) * means**2)
-        own = np.where(own <= 1e-13 * size, 0.0, own)
-        scales = own
-    safe = np.where(scales > 0.0, scales, 1.0)
-    Z /= safe
-    return _Scaled(Z, means, np.where(scales > 0.0, scales, 0.0))
+        own = np.sqrt(squares)
+        lengths = np.where(own <= 1e-13 * size, 0.0, own)
+    return _Centred(Z, means, cross, np.where(lengths > 0.0, lengths, 0.0))
 
 
 def _weighted(Z: FloatArray, w: FloatArray | None) -> FloatArray:
     return Z if w is None else Z * w[:, None]
 
 
-def _factor(scaled: _Scaled, w: FloatArray | None) -> tuple[BoolArray, FloatArray]:
-    """Columns kept, and the lower Cholesky factor of the kept cross-product, in column order."""
-    Z = scaled.Z
-    WZ = _weighted(Z, w)
-    G = Z.T @ WZ
-    usable = scaled.scales > 0.0
+def _factor(centred: _Centred, w: FloatArray | None) -> tuple[BoolArray, FloatArray]:
+    """Columns kept, and the lower Cholesky factor of the kept cross-product of unit-length columns, in their order."""
+    usable = centred.lengths > 0.0
+    safe = np.where(usable, centred.lengths, 1.0)
+    G = centred.cross / np.outer(safe, safe)
     if usable.all():
         try:
             L = np.linalg.cholesky(G)
@@ -81,7 +85,8 @@ def _factor(scaled: _Scaled, w: FloatArray | None) -> tuple[BoolArray, FloatArra
         else:
             if np.all(np.diag(L) ** 2 > SUSPECT):
                 return usable, np.asarray(L, dtype=np.float64)
-    return _factor_in_order(Z, WZ, G, usable, w)
+    Z = centred.Z / safe
+    return _factor_in_order(Z, _weighted(Z, w), G, usable, w)
 
 
 def _factor_in_order(
@@ -134,7 +139,7 @@ def independent_columns(
 
     `scales` gives the lengths against which "no variation left" is judged; by default each column's own.
     """
-    return _factor(_scaled(X, w, constant, scales), w)[0]
+    return _factor(_centred(X, w, constant, scales), w)[0]
 
 
 def least_squares(
@@ -147,9 +152,10 @@ def least_squares(
 ) -> LeastSquares:
     """Minimise sum w (y - X b)^2. X (n, k) without the constant; y (n,); w (n,) or None for equal weights."""
     n, k = X.shape
-    scaled = _scaled(X, w, constant, scales)
-    kept, L = _factor(scaled, w)
-    Z = scaled.Z if kept.all() else scaled.Z[:, kept]
+    centred = _centred(X, w, constant, scales)
+    kept, L = _factor(centred, w)
+    Z = centred.Z if kept.all() else centred.Z[:, kept]
+    scale = centred.lengths[kept]
     y_mean = 0.0
     if constant and n:
         y_mean = float(y.mean() if w is None else w @ y / w.sum())
@@ -161,29 +167,29 @@ def least_squares(
     solved_well = bool(L.size) and float(np.diag(L).min()) > 0.1
     for _ in range(1 if solved_well else 2):
         weighted = residual if w is None else w * residual
-        beta = beta + _backward(L, _forward(L, Z.T @ weighted))
+        beta = beta + _backward(L, _forward(L, (Z.T @ weighted) / scale)) / scale
         residual = target - Z @ beta
         if constant and n:
             # Centring leaves rounding in the mean of the residuals.
             residual = residual - (residual.mean() if w is None else w @ residual / w.sum())
     rss = float(residual @ (residual if w is None else w * residual))
     half = _forward(L, np.eye(L.shape[0]))
-    scale = scaled.scales[kept]
     slopes = np.zeros(k)
-    slopes[kept] = beta / scale
+    slopes[kept] = beta
     C = np.zeros((k, k))
     C[np.ix_(kept, kept)] = (half.T @ half) / np.outer(scale, scale)
     rank = int(kept.sum()) + int(constant)
+    spread = np.sqrt(np.diag(centred.cross))
     if not constant:
-        return LeastSquares(slopes, C, kept, residual, rank, rss, tss)
-    m = np.where(kept, scaled.means, 0.0)
+        return LeastSquares(slopes, C, kept, residual, rank, rss, tss, spread)
+    m = np.where(kept, centred.means, 0.0)
     total = float(n if w is None else w.sum())
     full = np.zeros((k + 1, k + 1))
     full[:k, :k] = C
     full[:k, k] = full[k, :k] = -C @ m
     full[k, k] = 1.0 / total + float(m @ C @ m)
     coefficients = np.append(slopes, y_mean - float(m @ slopes))
-    return LeastSquares(coefficients, full, kept, residual, rank, rss, tss)
+    return LeastSquares(coefficients, full, kept, residual, rank, rss, tss, spread)
 
 
 def with_constant(X: FloatArray, constant: bool = True) -> FloatArray:
