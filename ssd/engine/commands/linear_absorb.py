@@ -105,11 +105,11 @@ def parse_clusters(session: Session, line: Line) -> tuple[Vce, list[list[str]]]:
 
 
 def group_numbers_of(session: Session, names: list[str], rows: BoolArray) -> IndexArray:
-    ids = np.zeros(int(rows.sum()), dtype=np.intp)
-    for name in names:
+    ids = group_ids(key_values(session, names[0])[rows])[0]
+    for name in names[1:]:
         own, size = group_ids(key_values(session, name)[rows])
-        ids = ids * size + own
-    return group_ids(ids)[0]
+        ids = group_ids(ids * size + own)[0]
+    return ids
 
 
 def clustered_meat(scores: FloatArray, clustering: Clustering) -> FloatArray:
@@ -163,8 +163,8 @@ def prepare(
     """Drop singletons, number groups and count redundant coefficients."""
     dropped = 0
     rows = sample.rows
+    ids = [group_numbers_of(session, effect.variables, rows) for effect in effects]
     if effects and not line.flag("keepsingletons"):
-        ids = [group_numbers_of(session, effect.variables, rows) for effect in effects]
         keep = singletons(ids)
         if sample.kind == "fweight":
             keep[:] = True
@@ -176,13 +176,13 @@ def prepare(
                 raise insufficient_observations()
             raw = None if sample.raw is None else sample.raw[keep]
             sample = finish_sample(session, rows, raw, sample.kind, None)
+            ids = [group_ids(each[keep])[0] for each in ids]
     clustering = None
     if clusters:
         numbered = [group_numbers_of(session, names, rows) for names in clusters]
         clustering = Clustering(["#".join(names) for names in clusters], numbered, [int(i.max()) + 1 for i in numbered])
     absorber = None
     if effects:
-        ids = [group_numbers_of(session, effect.variables, rows) for effect in effects]
         absorber = Absorber(ids, sample.w)
         _count_redundant(effects, ids, clustering)
     return Prepared(sample, effects, absorber, clustering, dropped)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.engine.data.order import group_numbers
 from ssd.engine.missing import FloatArray
 
 IndexArray = NDArray[np.intp]
@@ -15,6 +16,8 @@ IndexArray = NDArray[np.intp]
 
 def group_ids(values: NDArray[np.generic]) -> tuple[IndexArray, int]:
     """Group number (0-based, sorted order) of each value and the number of groups."""
+    if values.dtype.kind in "iuf":
+        return group_numbers([values])
     unique, ids = np.unique(values, return_inverse=True)
     return ids.astype(np.intp).reshape(-1), len(unique)
 
