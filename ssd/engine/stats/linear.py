@@ -15,6 +15,8 @@ from ssd.engine.missing import BoolArray, FloatArray
 
 COLLINEAR = 1e-13
 """A column is dropped when less than this share of its variation is left after the earlier columns."""
+SPREAD_OUT = 1e-2
+"""Columns whose variation about the mean is more than this share of their sum of squares need no centred copy."""
 SUSPECT = 1e-5
 """Below this share the cross-product is too inexact to decide; the residual itself is computed."""
 
@@ -41,31 +43,41 @@ class LeastSquares:
 
 @dataclass(frozen=True)
 class _Centred:
-    """Columns about their means, their cross-product, and the lengths against which collinearity is judged."""
+    """Columns, their cross-product about their means, and the lengths against which collinearity is judged."""
 
     Z: FloatArray
+    """(n, k): the columns up to a constant each. Residuals are kept at mean zero, so the constant does not matter."""
+    offsets: FloatArray
+    """(k,): what is left to subtract from Z to have the columns about their means."""
     means: FloatArray
     cross: FloatArray
-    """Z'WZ, (k, k)."""
+    """Cross-product of the centred columns, (k, k)."""
     lengths: FloatArray
     """(k,); 0 for a column without variation."""
 
 
 def _centred(X: FloatArray, w: FloatArray | None, constant: bool, lengths: FloatArray | None) -> _Centred:
-    means = np.zeros(X.shape[1])
+    k = X.shape[1]
+    offsets = means = np.zeros(k)
+    Z, cross = X, X.T @ _weighted(X, w)
     if constant and X.shape[0]:
-        means = X.mean(axis=0) if w is None else (w @ X) / w.sum()
-        Z = X - means
-    else:
-        Z = X
-    cross = Z.T @ _weighted(Z, w)
+        total = float(X.shape[0] if w is None else w.sum())
+        means = X.mean(axis=0) if w is None else (w @ X) / total
+        raw = np.diag(cross)
+        about_means = cross - total * np.outer(means, means)
+        if np.all(np.diag(about_means) > SPREAD_OUT * raw):
+            # The subtraction costs two digits at most, a centred copy of the data a third of the whole time.
+            cross, offsets = about_means, means
+        else:
+            Z = X - means
+            cross = Z.T @ _weighted(Z, w)
     if lengths is None:
         squares = np.diag(cross)
         # A column that is constant up to rounding has no variation of its own.
         size = np.sqrt(squares + (X.shape[0] if w is None else w.sum()) * means**2)
         own = np.sqrt(squares)
         lengths = np.where(own <= 1e-13 * size, 0.0, own)
-    return _Centred(Z, means, cross, np.where(lengths > 0.0, lengths, 0.0))
+    return _Centred(Z, offsets, means, cross, np.where(lengths > 0.0, lengths, 0.0))
 
 
 def _weighted(Z: FloatArray, w: FloatArray | None) -> FloatArray:
@@ -85,7 +97,7 @@ def _factor(centred: _Centred, w: FloatArray | None) -> tuple[BoolArray, FloatAr
         else:
             if np.all(np.diag(L) ** 2 > SUSPECT):
                 return usable, np.asarray(L, dtype=np.float64)
-    Z = centred.Z / safe
+    Z = (centred.Z - centred.offsets) / safe
     return _factor_in_order(Z, _weighted(Z, w), G, usable, w)
 
 
