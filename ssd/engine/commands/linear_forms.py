@@ -17,7 +17,7 @@ from ssd.engine.output.estimation import number
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_PIECE = r"(?:(?:\d+[bon]*|[A-Za-z]+\d*(?:[A-Za-z]\d*)*)\.)?(?:[^\W\d]\w*)"
+_PIECE = r"(?:(?:\d+[bon]*|[A-Za-z]+\d*(?:[A-Za-z]\d*)*)\.){0,3}(?:[^\W\d]\w*)"
 _NAME = rf"{_PIECE}(?:#{_PIECE})*"
 _COEFFICIENT = re.compile(
     rf"\s*(?:\[(?P<eq>[^\]]+)\]\s*(?:_b|_coef)\[(?P<a>[^\]]+)\]|(?:_b|_coef)\[(?P<b>[^\]]+)\]|"

@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import SessionSource, estimation_of, parse_varlist
+from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, parse_varlist
 from ssd.engine.commands.matrix import list_matrix
 from ssd.engine.commands.postestimation_iv import endogenous, first_stage_statistics, overidentification
+from ssd.engine.commands.postestimation_serial import (
+    arch_lm,
+    breusch_godfrey,
+    durbin_alternative,
+    durbin_watson,
+)
 from ssd.engine.commands.postestimation_tables import classification, goodness_of_fit, information_criteria
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.options import TypedOption, read_options
@@ -42,6 +48,11 @@ def estat(session: Session, line: Line) -> None:
         extra = line.options.get("*")
         estat_csdid(session, name, read_options(extra if isinstance(extra, str) else ""))
         return
+    own = _own_subcommand(session, name)
+    if own is not None:
+        extra = line.options.get("*")
+        own(session, words[1] if len(words) > 1 else "", read_options(extra if isinstance(extra, str) else ""))
+        return
     found = next((key for key, least in _SUBCOMMANDS if key.startswith(name) and len(name) >= least), None)
     if found is None:
         raise StataError(321, f"invalid subcommand {name}")
@@ -50,6 +61,15 @@ def estat(session: Session, line: Line) -> None:
     extra = line.options.get("*")
     options = read_options(extra if isinstance(extra, str) else "")
     _HANDLERS[found](session, words[1] if len(words) > 1 else "", options)
+
+
+def _own_subcommand(session: Session, name: str) -> Handler | None:
+    """The handler that the last command itself brings; four letters are enough."""
+    last = session.e.hidden.get("estimation")
+    own = last.predictions.get("estat") if isinstance(last, Estimation) else None
+    if not isinstance(own, dict):
+        return None
+    return next((run for key, run in own.items() if key == name or (len(name) >= 4 and key.startswith(name))), None)
 
 
 def _only(options: list[TypedOption], *allowed: str) -> dict[str, str]:
@@ -298,58 +318,9 @@ def _summarize(session: Session, _: str, options: list[TypedOption]) -> None:
     log.line("  " + "-" * 63)
 
 
-def _bgodfrey(session: Session, _: str, options: list[TypedOption]) -> None:
-    """Breusch–Godfrey LM test for autocorrelation."""
-    typed = _only(options, "lags", "nomiss0", "small")
-    from ssd.engine.lang.numlist import parse_numlist
-
-    lags = [int(v) for v in parse_numlist(typed["lags"])] if typed.get("lags") else [1]
-    design, X, y, w = _linear_data(session)
-    if w is not None or "small" in typed or "nomiss0" in typed:
-        raise unsupported("this form of estat bgodfrey is")
-    _require_time(session)
-    e = least_squares(X, y, constant=design.constant).residuals
-    n = len(e)
-    log = session.log
-    log.line()
-    log.line("Breusch–Godfrey LM test for autocorrelation")
-    log.line("-" * 75)
-    log.line("    lags(p)  |          chi2               df                 Prob > chi2")
-    log.line("-" * 13 + "+" + "-" * 61)
-    for lag in lags:
-        shifted = np.column_stack([np.concatenate([np.zeros(j), e[: n - j]]) for j in range(1, lag + 1)])
-        fit = least_squares(np.column_stack([X, shifted]), e, constant=design.constant)
-        chi2 = n * (1.0 - fit.rss / float(e @ e))
-        p = chi2_tail(chi2, lag)
-        log.line(f"{lag:8d}     |{chi2:14.3f}{lag:17d}{p:24.4f}")
-        session.r = ResultSet(scalars={"chi2": chi2, "df": float(lag), "p": p})
-    log.line("-" * 75)
-    log.line("                        H0: no serial correlation")
-
-
-def _require_time(session: Session) -> None:
-    from ssd.engine.data.timeseries import require_time
-
-    settings = require_time(session.data)
-    if settings.panel:
-        raise StataError(459, "sample may not include multiple panels")
-
-
-def _dwatson(session: Session, _: str, options: list[TypedOption]) -> None:
-    """Durbin–Watson d statistic."""
-    _only(options)
-    design, X, y, w = _linear_data(session)
-    _require_time(session)
-    e = least_squares(X, y, w, constant=design.constant).residuals
-    d = float(np.sum(np.diff(e) ** 2) / (e @ e))
-    k = int(session.e.scalars["rank"])
-    session.log.line()
-    session.log.line(f"Durbin–Watson d-statistic({k:3d},{len(e):6d}) = {number(d, '%9.0g'):>9}")
-    session.r = ResultSet(scalars={"dw": d, "N": float(len(e)), "k": float(k)})
-
-
 _SUBCOMMANDS = (
     ("vif", 3), ("hettest", 4), ("ovtest", 3), ("imtest", 3), ("ic", 2), ("vce", 3), ("summarize", 2), ("bgodfrey", 3),
+    ("archlm", 5), ("durbinalt", 3),
     ("dwatson", 3), ("firststage", 5), ("overid", 5), ("endogenous", 5), ("classification", 4), ("gof", 3),
 )  # fmt: skip
 _HANDLERS: dict[str, Handler] = {
@@ -360,8 +331,14 @@ _HANDLERS: dict[str, Handler] = {
     "ic": lambda session, rest, options: information_criteria(session, _only(options, "n")),
     "vce": _vce,
     "summarize": _summarize,
-    "bgodfrey": _bgodfrey,
-    "dwatson": _dwatson,
+    "archlm": lambda session, rest, options: arch_lm(session, _only(options, "lags", "force")),
+    "bgodfrey": lambda session, rest, options: breusch_godfrey(
+        session, _only(options, "lags", "nomiss0", "small", "force")
+    ),
+    "durbinalt": lambda session, rest, options: durbin_alternative(
+        session, _only(options, "lags", "nomiss0", "robust", "small", "force")
+    ),
+    "dwatson": lambda session, rest, options: durbin_watson(session, *_only(options)),
     "firststage": lambda session, rest, options: first_stage_statistics(
         session, _only(options, "all", "forcenonrobust")
     ),

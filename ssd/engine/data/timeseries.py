@@ -17,6 +17,8 @@ from ssd.engine.errors import StataError
 from ssd.engine.missing import MISSING, FloatArray
 
 _OPERATOR: Final = re.compile(r"([LFDS])(\d*)", re.IGNORECASE)
+_OPERATORS: Final = r"(?:[LFDSlfds]\d*(?:\([^()]*\))?)+"
+_STACKED: Final = re.compile(rf"(?<![\w.])({_OPERATORS})\.(?={_OPERATORS}\.)")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ def lagged(data: Dataset, values: FloatArray, lag: int) -> FloatArray:
     result = np.full(data.n_obs, MISSING)
     result[rows[hit]] = values[rows[found[hit]]]
     return result
+
+
+def joined_operators(term: str) -> str:
+    """`L.D.gnp` as `LD.gnp`, which is the same."""
+    return _STACKED.sub(r"\1", term)
 
 
 def apply_operators(data: Dataset, values: FloatArray, operators: str) -> FloatArray:

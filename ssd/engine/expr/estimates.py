@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from ssd.engine.data.timeseries import joined_operators
 from ssd.engine.errors import StataError
 from ssd.engine.missing import MISSING
 from ssd.engine.results import ResultSet
@@ -19,7 +20,7 @@ def plain_term(name: str) -> str:
     """A coefficient name without base and omission marks, the parts of an interaction in a fixed order."""
     parts = []
     for raw in name.split("#"):
-        part = _LEVEL.sub(r"\1.", raw)
+        part = _LEVEL.sub(r"\1.", joined_operators(raw))
         if part.startswith(("o.", "c.", "co.")):
             part = part.partition(".")[2]
         elif time := _TIME.match(part):

@@ -25,7 +25,8 @@ _HEX: Final = re.compile(r"(\d\.?[0-9a-fA-F]*)[xX]([+-][0-9a-fA-F]+)")
 _NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?(?![\w.])")
 _FACTOR: Final = re.compile(r"(\d+b?n?)\.([^\W\d]\w*)")
 _MISSING: Final = re.compile(r"\.([a-z])?(?!\w)")
-_OPERATED: Final = re.compile(r"((?:[LFDSlfds]\d*)+)\.([^\W\d]\w*)")
+_OPERATED: Final = re.compile(r"((?:[LFDSlfds]\d*)+(?:\.(?:[LFDSlfds]\d*)+(?=\.))*)\.([^\W\d]\w*)")
+"""`L2D.gnp`; `L2.D.gnp` is the same."""
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 _ESTIMATE: Final = re.compile(r"(?:\[([^\[\]]+)\]\s*)?(_b|_coef|_se)\s*\[\s*([^\]]*?)\s*\]")
 _EQUATION: Final = re.compile(r"\[\s*([^\[\]]+?)\s*\]\s*([^\W\d][\w.#]*)")
@@ -69,7 +70,7 @@ def _next(source: str, position: int, before: list[Token]) -> tuple[Token, int]:
             return Token("estimate", match[3], extra=f"{what}\t{(match[1] or '').strip()}"), match.end()
         if kind == "literal":
             return Token("literal", match[1], extra=match[2].strip()), match.end()
-        return Token("operated", match[2], extra=match[1].upper()), match.end()
+        return Token("operated", match[2], extra=match[1].upper().replace(".", "")), match.end()
     if first == "[" and not _is_operand(before):
         match = _EQUATION.match(source, position)
         if match:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ssd.engine.data.names import check_name, has_wildcard, match_variables
+from ssd.engine.data.timeseries import joined_operators
 from ssd.engine.errors import StataError, already_defined, invalid_syntax, variable_not_found
 from ssd.engine.lang.numlist import parse_numlist
 from ssd.engine.lang.quoting import split_terms
@@ -37,7 +38,8 @@ def expand(text: str, session: Session, *, fv: bool = False, ts: bool = False) -
     names: list[str] = []
     if '"' in text:
         raise StataError(198, "invalid syntax")
-    for term in split_terms(tidy_ranges(text)):
+    for typed in split_terms(tidy_ranges(text)):
+        term = joined_operators(typed)
         if _is_plain(term):
             names.extend(_match(term, session))
         else:
