@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,8 @@ from ssd.engine.commands.estimation import (
     take_sample,
     vce_macros,
 )
-from ssd.engine.errors import StataError, invalid_syntax, unsupported
+from ssd.engine.commands.parameter_expressions import Expressions, parse_expressions
+from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import (
     CoefficientTable,
@@ -41,158 +42,6 @@ from ssd.engine.stats.terms import Term, split_words
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
-
-_PARAMETER = re.compile(r"\{\s*(\w+)\s*(?:(:)\s*([^{}]*)|=\s*([-+.\deE]+))?\s*\}")
-
-
-@dataclass
-class _Parameters:
-    """Parameters in the order of first mention, and the linear combinations among them."""
-
-    names: list[str] = field(default_factory=list)
-    start: list[float] = field(default_factory=list)
-    combinations: dict[str, tuple[list[int], list[str]]] = field(default_factory=dict)
-
-    def position(self, name: str, start: float = 0.0) -> int:
-        if name not in self.names:
-            self.names.append(name)
-            self.start.append(start)
-        return self.names.index(name)
-
-
-@dataclass
-class _Equation:
-    name: str
-    text: str
-    """With every parameter replaced by the name of a scratch variable."""
-    used: list[str]
-    """Keys of the scratch variables: combination or parameter names."""
-
-
-def _parse(session: Session, text: str) -> tuple[list[_Equation], _Parameters]:
-    parameters = _Parameters()
-    equations: list[_Equation] = []
-    for body in _parenthesised(text):
-        name, expression = str(len(equations) + 1), body
-        named = re.match(r"\s*([A-Za-z_]\w*)\s*:(?!:)", body)
-        if named is not None and not body[: named.end()].count("{"):
-            name, expression = named.group(1), body[named.end() :]
-        used: list[str] = []
-
-        def replace(match: re.Match[str], used: list[str] = used) -> str:
-            key, colon, variables, initial = match.groups()
-            if colon and variables.strip():
-                words = session.expand_varlist(variables, fv=True, ts=True)
-                if any("." in word for word in words):
-                    raise unsupported("factor variables and time-series operators in a linear combination of gmm are")
-                constant = [word for word in words if word == "_cons"]
-                words = [word for word in words if word != "_cons"]
-                positions = [parameters.position(f"{key}:{word}") for word in words]
-                if constant:
-                    positions.append(parameters.position(f"{key}:_cons"))
-                parameters.combinations[key] = (positions, words)
-            elif colon or key in parameters.combinations:
-                if key not in parameters.combinations:
-                    raise StataError(111, f"linear combination {key} not defined")
-            else:
-                parameters.position(f"/:{key}", float(initial) if initial else 0.0)
-            if key not in used:
-                used.append(key)
-            return f"__gmm_{key}"
-
-        equations.append(_Equation(name, _PARAMETER.sub(replace, expression), used))
-    if not equations or not parameters.names:
-        raise invalid_syntax("no parameters in the moment expressions")
-    return equations, parameters
-
-
-def _parenthesised(text: str) -> list[str]:
-    found: list[str] = []
-    depth, start = 0, 0
-    for index, char in enumerate(text):
-        if char == "(":
-            if depth == 0:
-                if text[start:index].strip():
-                    raise unsupported("moment-evaluator programs are")
-                start = index + 1
-            depth += 1
-        elif char == ")":
-            depth -= 1
-            if depth == 0:
-                found.append(text[start:index])
-                start = index + 1
-    if depth or text[start:].strip():
-        raise unsupported("moment-evaluator programs are") if not found else invalid_syntax()
-    return found
-
-
-class _Moments:
-    """Residuals, their derivatives by the parameters, and instruments, on one sample."""
-
-    def __init__(self, session: Session, equations: list[_Equation], parameters: _Parameters) -> None:
-        self.session, self.equations, self.parameters = session, equations, parameters
-        self.scratch = {key: f"__gmm_{key}" for equation in equations for key in equation.used}
-        self.columns = {
-            key: np.column_stack([session.data.numeric(word) for word in words])
-            for key, (_, words) in parameters.combinations.items()
-            if words
-        }
-        self.rows = np.ones(session.data.n_obs, dtype=np.bool_)
-
-    def __enter__(self) -> _Moments:
-        for name in self.scratch.values():
-            self.session.data.add(name, np.zeros(self.session.data.n_obs), "double")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.session.data.drop(list(self.scratch.values()))
-
-    def index(self, key: str, b: FloatArray) -> FloatArray:
-        n = self.session.data.n_obs
-        if key not in self.parameters.combinations:
-            return np.full(n, b[self.parameters.names.index(f"/:{key}")])
-        positions, words = self.parameters.combinations[key]
-        values = self.columns[key] @ b[positions[: len(words)]] if words else np.zeros(n)
-        return values + (b[positions[-1]] if len(positions) > len(words) else 0.0)
-
-    def _evaluate(self, equation: _Equation) -> FloatArray:
-        value = self.session.evaluate(equation.text)
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.session.data.n_obs,))
-
-    def _put(self, key: str, values: FloatArray) -> None:
-        self.session.data.replace(self.scratch[key], values, None)
-
-    def residuals(self, b: FloatArray) -> FloatArray:
-        """(n of the data, equations), missing where an expression is missing."""
-        for key in self.scratch:
-            self._put(key, self.index(key, b))
-        return np.column_stack([self._evaluate(equation) for equation in self.equations])
-
-    def derivatives(self, b: FloatArray) -> list[FloatArray]:
-        """Per equation (n of the sample, parameters), by central differences along each scratch variable."""
-        self.residuals(b)
-        found = []
-        for equation in self.equations:
-            D = np.zeros((int(self.rows.sum()), len(b)))
-            for key in equation.used:
-                at = self.index(key, b)
-                step = 6e-6 * (1.0 + np.abs(at))
-                self._put(key, at + step)
-                up = self._evaluate(equation)[self.rows]
-                self._put(key, at - step)
-                down = self._evaluate(equation)[self.rows]
-                self._put(key, at)
-                slope = (up - down) / (2.0 * step[self.rows])
-                if key in self.parameters.combinations:
-                    positions, words = self.parameters.combinations[key]
-                    if words:
-                        D[:, positions[: len(words)]] += slope[:, None] * self.columns[key][self.rows]
-                    if len(positions) > len(words):
-                        D[:, positions[-1]] += slope
-                else:
-                    D[:, self.parameters.names.index(f"/:{key}")] += slope
-            found.append(D)
-        return found
 
 
 def _instrument_lists(line: Line, count_: int) -> list[tuple[str, bool]]:
@@ -242,14 +91,14 @@ def gmm(session: Session, line: Line) -> None:
     if line.flag("nocommonesample"):
         raise unsupported("option nocommonesample is")
     level = level_of(session, line)
-    equations, parameters = _parse(session, line.anything)
+    equations, parameters = parse_expressions(session, line.anything)
     lists = _instrument_lists(line, len(equations))
     wmatrix = _matrix_type(session, line, "wmatrix", Vce("robust", typed=False))
     vce = _matrix_type(session, line, "vce", wmatrix)
     source = SessionSource(session)
     terms: list[list[Term]] = [parse_varlist(session, split_words(text)) for text, _ in lists]
     extra = [word for _, words in parameters.combinations.values() for word in words]
-    with _Moments(session, equations, parameters) as moments:
+    with Expressions(session, equations, parameters) as moments:
         start = np.array(parameters.start)
         first = moments.residuals(start)
         known = ~np.any(is_missing(first), axis=1)
@@ -286,7 +135,7 @@ def _matrix_type(session: Session, line: Line, option: str, default: Vce) -> Vce
 
 @dataclass
 class _State:
-    moments: _Moments
+    moments: Expressions
     Z: list[FloatArray]
     w: FloatArray
     n: float
@@ -373,7 +222,7 @@ def _initial_weights(state: _State, typed: str | None) -> FloatArray:
 
 
 def _solve(
-    session: Session, line: Line, moments: _Moments, Zs: list[FloatArray], sample: Sample, start: FloatArray,
+    session: Session, line: Line, moments: Expressions, Zs: list[FloatArray], sample: Sample, start: FloatArray,
     wmatrix: Vce, vce: Vce, level: float, instrument_names: list[str],
 ) -> None:  # fmt: skip
     w = np.ones(sample.count) if sample.w is None else sample.w
