@@ -11,8 +11,9 @@ from typing import Final
 
 from ssd.engine.commands.declare import Command, Registry
 
-_DECLARATION: Final = re.compile(r'^@command\(\s*"(?P<name>\w+)",', re.MULTILINE)
-_MINIMUM: Final = re.compile(r"\bminimum=(\d+)")
+_START: Final = b"\n@command("
+_NAME: Final = re.compile(rb'\s*"(\w+)",')
+_MINIMUM: Final = re.compile(rb"\bminimum=(\d+)")
 
 
 def load() -> Registry:
@@ -45,12 +46,17 @@ def _declared() -> tuple[tuple[str, int, str], ...]:
     for folder in __path__:
         for path in sorted(Path(folder).glob("*.py")):
             if path.stem not in ("__init__", "declare"):
-                found.extend((name, minimum, path.stem) for name, minimum in _declarations(path.read_text("utf-8")))
+                found.extend((name, minimum, path.stem) for name, minimum in _declarations(path.read_bytes()))
     return tuple(found)
 
 
-def _declarations(source: str) -> Iterator[tuple[str, int]]:
-    for match in _DECLARATION.finditer(source):
-        end = source.find("\ndef ", match.end())
-        minimum = _MINIMUM.search(source, match.end(), end if end >= 0 else len(source))
-        yield match["name"], int(minimum[1]) if minimum else len(match["name"])
+def _declarations(source: bytes) -> Iterator[tuple[str, int]]:
+    # Plain searches of the bytes: megabytes of source are read at each start.
+    start = source.find(_START)
+    while start >= 0:
+        match = _NAME.match(source, start + len(_START))
+        if match is not None:
+            end = source.find(b"\ndef ", match.end())
+            minimum = _MINIMUM.search(source, match.end(), end if end >= 0 else len(source))
+            yield match[1].decode(), int(minimum[1]) if minimum else len(match[1])
+        start = source.find(_START, start + len(_START))
