@@ -34,9 +34,10 @@ def test_unknown_stored_name(run: Run) -> None:
 def test_esttab_writes_comma_separated_values(run: Run, tmp_path) -> None:
     _, log = run(TWO + "esttab small big using models.csv, se b(3)")
     lines = (tmp_path / "models.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == '"","(1)","(2)"'
-    assert '"wt","-5.344***","-3.878***"' in lines
-    assert '"N","32","32"' in lines
+    # Cells as ="text" keep parentheses and stars in a spreadsheet (help esttab, csv).
+    assert lines[:2] == ["", '="",="(1)",="(2)"']
+    assert '="wt",="-5.344***",="-3.878***"' in lines
+    assert '="N",="32",="32"' in lines
     assert "(output written to models.csv)" in log
 
 

@@ -82,7 +82,7 @@ def test_order_rename_and_labels_of_coefficients(run: Run, tmp_path: Path) -> No
     assert rows.index("The z") < rows.index("x")
 
 
-@pytest.mark.parametrize("option", ["wide", "cells(b)", "width(80)"])
+@pytest.mark.parametrize("option", ["margin", "labcol2(a b)", "topfile(a.txt)"])
 def test_what_is_not_done_is_refused(run: Run, option: str) -> None:
     session, _ = run(MODELS + f"esttab small, {option}")
     assert session.state["rc"] == 198

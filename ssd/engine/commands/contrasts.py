@@ -190,7 +190,7 @@ def pwcompare(session: Session, line: Line) -> None:
         line.options["df"] = None
     model = _model(session, line)
     level = level_of(session, line)
-    method = _method(line.text_option("mcompare"))
+    method = comparison_method(line.text_option("mcompare"))
     if method == "tukey" and model.df is None:
         raise StataError(198, "mcompare(tukey) requires residual degrees of freedom")
     log = session.log
@@ -229,7 +229,8 @@ def pwcompare(session: Session, line: Line) -> None:
     session.r = results
 
 
-def _method(typed: str | None) -> str:
+def comparison_method(typed: str | None) -> str:
+    """mcompare() in full: noadjust, bonferroni, sidak, scheffe or tukey."""
     if typed is None:
         return "noadjust"
     found = next((name for name in _ADJUSTMENTS if name.startswith(typed.strip()) and len(typed.strip()) >= 3), None)
@@ -263,13 +264,15 @@ class _Pairs:
         self.se = np.sqrt(np.einsum("ij,jk,ik->i", self.rows, model.V, self.rows))
         t = self.b / self.se
         self.t = t
-        multiplier, p = _adjusted(t, method, len(couples), len(cells), model.df, level)
+        multiplier, p = adjusted_tests(t, method, len(couples), len(cells), model.df, level)
         self.p = p
         self.crit = np.full(len(couples), multiplier)
         self.low, self.high = self.b - multiplier * self.se, self.b + multiplier * self.se
 
 
-def _adjusted(t: FloatArray, method: str, m: int, k: int, df: float | None, level: float) -> tuple[float, FloatArray]:
+def adjusted_tests(
+    t: FloatArray, method: str, m: int, k: int, df: float | None, level: float
+) -> tuple[float, FloatArray]:
     """Multiplier of the standard error and p-values ([R] pwcompare, Methods): m comparisons of k means."""
     raw = np.array([two_sided(float(each), df) for each in t])
     alpha = 1.0 - level / 100.0
@@ -295,6 +298,15 @@ def _adjusted(t: FloatArray, method: str, m: int, k: int, df: float | None, leve
     return critical(level, df), raw
 
 
+def method_heading(first: str, method: str, *, tests: bool, intervals: bool) -> str:
+    """The line above the headings of compared margins: the adjustment over the tests and over the limits."""
+    line = first
+    places = ([28] if tests else []) + ([49 if tests else 33] if intervals else [])
+    for place in places:
+        line = f"{line:<{place + (10 - len(method)) // 2}}{method}" if method else line
+    return line
+
+
 def _counts(log: Log, blocks: list[_Pairs]) -> None:
     width = max(12, *(len(block.title) for block in blocks))
     log.line("-" * (width + 15))
@@ -314,13 +326,11 @@ def _print_pairs(
     width = max(12, *(len(text) + 1 for block in blocks for text in [block.title, *block.labels]))
     letter = "z" if model.df is None else "t"
     heading = "   Contrast   Std. err."
-    upper = " " * len(heading)
     if tests:
         heading += f"      {letter}    P>|{letter}|"
-        upper += f"{method:>17}"
     if intervals:
         heading += f"[{level:g}% conf. interval]".rjust(25)
-        upper += f"{method:^25}"
+    upper = method_heading("", method, tests=tests, intervals=intervals)
     length = len(heading) + 1
     log.line("-" * (width + 1 + length))
     log.line(" " * width + " |" + upper.rstrip())

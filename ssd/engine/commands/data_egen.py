@@ -8,6 +8,7 @@ import numpy as np
 
 from ssd.engine.commands.data_egen_call import Call
 from ssd.engine.commands.data_egen_groups import GROUP_FUNCTIONS
+from ssd.engine.commands.data_egen_more import MORE_FUNCTIONS
 from ssd.engine.commands.data_egen_rows import ROW_FUNCTIONS
 from ssd.engine.commands.data_generate import is_type, masked, report_missing, selection
 from ssd.engine.commands.declare import Line, command
@@ -21,7 +22,7 @@ from ssd.engine.session import Session
 
 @command(
     "egen", "anything(id=newvar) =exp [if] [in] [, BY(varlist) *]", by="vector",
-    refused="functions of user-written egenmore",
+    refused="of egenmore: axis, bom, density, eom, ewma, filter, outside, repeat, ridit and other rare ones",
 )  # fmt: skip
 def egen(session: Session, line: Line) -> None:
     """Extensions to generate."""
@@ -37,7 +38,7 @@ def egen(session: Session, line: Line) -> None:
     if not found:
         raise invalid_syntax()
     call = _call(session, line, name, found[2])
-    function = GROUP_FUNCTIONS.get(found[1]) or ROW_FUNCTIONS.get(found[1])
+    function = GROUP_FUNCTIONS.get(found[1]) or ROW_FUNCTIONS.get(found[1]) or MORE_FUNCTIONS.get(found[1])
     if function is None:
         raise StataError(133, f"unknown egen function {found[1]}()")
     values, wanted = function(call)

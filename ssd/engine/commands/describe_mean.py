@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import (
@@ -17,6 +18,7 @@ from ssd.engine.commands.describe_selection import (
     select,
 )
 from ssd.engine.commands.estimation import Estimation
+from ssd.engine.data.order import group_numbers
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
 from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output.estimation import CoefficientTable
@@ -28,7 +30,23 @@ from ssd.engine.stats.survey_means import Estimates, estimate, logit_interval
 
 OPTIONS = "Over(varlist) VCE(string) CLuster(varname) Level(cilevel) NOHeader NOLegend NOLabel"
 STORED = "e(N) e(N_over) e(df_r) e(N_clust) e(cmd) e(over) e(vce) e(depvar) e(b) e(V) e(_N) r(table)"
-REFUSED = "vce(bootstrap), vce(jackknife), stdize(), more than one over() variable"
+REFUSED = "vce(bootstrap), vce(jackknife), stdize()"
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The groups of over(): the combinations of its variables that occur, in order."""
+
+    name: str
+    """Variables joined by #."""
+    levels: list[str]
+    """Name of each group in e(b): 1.race#0.married."""
+    labels: list[str]
+    codes: NDArray[np.intp]
+
+    @property
+    def size(self) -> int:
+        return len(self.levels)
 
 
 @dataclass(frozen=True)
@@ -86,8 +104,6 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
     cluster = _cluster(line)
     over = line.options.get("over")
     over_names = [str(n) for n in over] if isinstance(over, list) else []
-    if len(over_names) > 1:
-        raise unsupported("over() with more than one variable")
     pairs = _ratio_pairs(session, line.anything) if kind == "ratio" else []
     names = [n for pair in pairs for n in pair[1:]] if kind == "ratio" else line.varlist
     missing = line.flag("missing") if kind == "proportion" else False
@@ -95,7 +111,7 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
     chosen = _narrow(session, chosen, [*over_names, *([cluster] if cluster else [])])
     if not chosen.mask.any():
         raise no_observations()
-    groups = categories(session, over_names[0], chosen.mask, nolabel=line.flag("nolabel")) if over_names else None
+    groups = _cells(session, over_names, chosen, line.flag("nolabel")) if over_names else None
     masks = (
         [np.ones(int(chosen.mask.sum()))]
         if groups is None
@@ -133,6 +149,22 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
     names = [row.name for row in rows]
     table = CoefficientTable(names, found.b, found.V, "", df, level, coefficient_heading=kind.capitalize())
     session.e.hidden["estimation"] = Estimation({}, table, show)
+
+
+def _cells(session: Session, names: list[str], chosen: Selection, nolabel: bool) -> _Cells:
+    parts = [categories(session, name, chosen.mask, nolabel=nolabel) for name in names]
+    codes, count_of_cells = group_numbers([part.codes.astype(np.int64) for part in parts])
+    first = np.unique(codes, return_index=True)[1][:count_of_cells]
+    combinations = [[int(part.codes[row]) for part in parts] for row in first]
+    levels = [
+        "#".join(f"{_level_name(part, code)}.{part.name}" for part, code in zip(parts, combination, strict=True))
+        for combination in combinations
+    ]
+    labels = [
+        "#".join(part.labels[code] for part, code in zip(parts, combination, strict=True))
+        for combination in combinations
+    ]
+    return _Cells("#".join(names), levels, labels, codes)
 
 
 def _cluster(line: Line) -> str:
@@ -203,13 +235,13 @@ def _level_name(levels: Categories, code: int) -> str:
     return str(int(value)) if isinstance(value, float) and value == round(value) and value < MISSING else str(code + 1)
 
 
-def _rows(plain: list[_Row], groups: Categories | None) -> list[_Row]:
+def _rows(plain: list[_Row], groups: _Cells | None) -> list[_Row]:
     if groups is None:
         return plain
     rows = []
     for row in plain:
         for code, label in enumerate(groups.labels):
-            level = f"{_level_name(groups, code)}.{groups.name}"
+            level = groups.levels[code]
             if row.block:
                 rows.append(_Row(f"{row.name}@{level}", f"{row.block}@{groups.name}", f"{row.label} {label}"))
             else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ssd.engine.commands.collect_table import StatisticCell, print_dimensions, wants_dimensions
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import Categories, Selection, categories, heading, select
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
@@ -54,7 +55,7 @@ class _Cell:
 
 TABLE_GRAMMAR = (
     "[anything] [if] [in] [fweight aweight iweight pweight] [, Contents(string) Format(string) ROW COL SCOL Missing "
-    "Center Left REPLACE CONcise NFORMAT(string) NOTOTALs NOLabel BY(string)]"
+    "Center Left REPLACE CONcise NFORMAT(string) NOTOTALs NOLabel ZEROCounts BY(string)]"
 )
 
 
@@ -219,24 +220,26 @@ def _modern(session: Session, line: Line) -> None:
     match = re.fullmatch(r"\s*(?:\(([^()]*)\)|([^()]*?))\s*(?:\(([^()]*)\))?\s*", line.anything)
     if match is None:
         raise invalid_syntax()
-    row_names = [
-        w for w in (match[1] if match[1] is not None else match[2] or "").split() if w not in ("result", "var")
-    ]
-    col_names = [w for w in (match[3] or "").split() if w not in ("result", "var")]
+    row_names = (match[1] if match[1] is not None else match[2] or "").split()
+    col_names = (match[3] or "").split()
     if match[1] is None and match[3] is None and len(row_names) == 2:
         row_names, col_names = row_names[:1], row_names[1:]
+    keywords = ("result", "var")
     row_names, col_names = (
-        [session.expand_varlist(n)[0] for n in row_names],
-        [session.expand_varlist(n)[0] for n in col_names],
+        [n if n in keywords else session.expand_varlist(n)[0] for n in row_names],
+        [n if n in keywords else session.expand_varlist(n)[0] for n in col_names],
     )
-    if len(col_names) > 1:
-        raise unsupported("table with several variables across is")
     cells = _statistics_17(session, line)
-    chosen = select(session, line, [*row_names, *col_names], missing=line.flag("missing"))
+    variables = [n for n in (*row_names, *col_names) if n not in keywords]
+    chosen = select(session, line, variables, missing=line.flag("missing"))
     size = int(chosen.mask.sum())
+    if wants_dimensions(row_names, col_names):
+        _dimensions(session, line, row_names, col_names, cells, chosen)
+        return
     everyone = np.ones(size, dtype=np.bool_)
     across = _dimension(session, line, col_names, chosen, everyone)
     total = float(chosen.frequencies().sum())
+    zero = line.flag("zerocounts")
     heads = [label for label, _ in across] if col_names else [cell.title for cell in cells]
     blank = [""] * len(heads)
     body: list[tuple[str, list[str]]] = []
@@ -250,7 +253,7 @@ def _modern(session: Session, line: Line) -> None:
         indent = " " * (len(label) - len(label.lstrip()) + 2)
         for cell in cells:
             title = label if len(cells) == 1 else f"{indent}{cell.title}"
-            body.append((title, [_modern_text(session, cell, chosen, inside & s, total) for _, s in across]))
+            body.append((title, [_modern_text(session, cell, chosen, inside & s, total, zero=zero) for _, s in across]))
 
     def descend(names: list[str], inside: BoolArray, indent: str) -> None:
         for label, part in _dimension(session, line, names[:1], chosen, everyone):
@@ -266,7 +269,32 @@ def _modern(session: Session, line: Line) -> None:
 
     descend(row_names, everyone, "")
     _print_modern(session, row_names, col_names, heads, body)
+    from ssd.engine.commands.collect import leave_table
+    from ssd.engine.output.documents import DocumentTable
+
+    head = [["", heading(session, col_names[0]), *[""] * (len(heads) - 1)]] if col_names else []
+    head.append([heading(session, row_names[0]) if row_names else "", *heads])
+    leave_table(session, DocumentTable([*head, *([label, *texts] for label, texts in body)], len(head)))
     session.r = ResultSet(scalars={"N": float(size)})
+
+
+def _dimensions(
+    session: Session, line: Line, rows: list[str], cols: list[str], cells: list[_Cell], chosen: Selection
+) -> None:
+    """Several variables across, or result and var placed by name."""
+    total = float(chosen.frequencies().sum())
+    shown = [StatisticCell(c.name, _title(c), c.variable) for c in cells]
+
+    def text(index: int, inside: BoolArray) -> str:
+        return _modern_text(session, cells[index], chosen, inside, total, zero=line.flag("zerocounts"))
+
+    totals, nolabel = not line.flag("nototals"), line.flag("nolabel")
+    print_dimensions(session, rows, cols, shown, chosen, text, totals=totals, nolabel=nolabel)
+    session.r = ResultSet(scalars={"N": float(chosen.mask.sum())})
+
+
+def _title(cell: _Cell) -> str:
+    return STATISTIC_TITLES.get(cell.name, f"{cell.name[1:]}th percentile")
 
 
 def _dimension(
@@ -308,7 +336,11 @@ def _statistics_17(session: Session, line: Line) -> list[_Cell]:
     return cells or [_Cell("frequency", "", "Frequency", "count")]
 
 
-def _modern_text(session: Session, cell: _Cell, chosen: Selection, inside: BoolArray, total: float) -> str:
+def _modern_text(
+    session: Session, cell: _Cell, chosen: Selection, inside: BoolArray, total: float, *, zero: bool = False
+) -> str:
+    if not inside.any():
+        return "0" if cell.name == "frequency" and zero else ""
     if cell.name == "percent":
         return number(100 * float(chosen.frequencies()[inside].sum()) / total, cell.fmt)
     if cell.name == "frequency":

@@ -88,15 +88,15 @@ def _binary(session: Session, line: Line, name: str, title: str, eform: str | No
     if offset is not None:
         sample = restrict(session, sample, vce, ~is_missing(offset[sample.rows]))
     y_all = source.get(outcome.variable, outcome.operator)
-    _require_both_outcomes(y_all[sample.rows])
+    require_both_outcomes(y_all[sample.rows])
     constant = not line.flag("noconstant")
     design = build(terms, source, sample.rows, constant=constant)
     for note in design.notes:
         session.log.line(note)
     design.notes.clear()
     if not line.flag("asis") and name != "cloglog":
-        sample = _drop_perfect(session, design, source, sample, vce, y_all)
-        _require_both_outcomes(y_all[sample.rows])
+        sample = drop_perfect(session, design, source, sample, vce, y_all)
+        require_both_outcomes(y_all[sample.rows])
     X = design.matrix(source, sample.rows)
     kept = independent_columns(X, sample.w, constant=constant)
     if not kept.all():
@@ -116,7 +116,7 @@ def _binary(session: Session, line: Line, name: str, title: str, eform: str | No
           offset_name, constant, restrictions)  # fmt: skip
 
 
-def _require_both_outcomes(outcome: FloatArray) -> None:
+def require_both_outcomes(outcome: FloatArray) -> None:
     if np.unique(outcome != 0.0).size < 2:
         raise StataError(
             2000,
@@ -174,7 +174,7 @@ def restrict(
     return finish_sample(session, rows, None if sample.raw is None else sample.raw[keep], sample.kind, vce)
 
 
-def _drop_perfect(
+def drop_perfect(
     session: Session, design: Design, source: SessionSource, sample: Sample, vce: Vce, y_all: FloatArray
 ) -> Sample:
     """Leave out variables that predict the outcome perfectly and the observations they decide."""

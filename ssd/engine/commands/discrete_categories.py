@@ -9,12 +9,13 @@ import numpy as np
 
 from ssd.engine.commands.category_predictions import category_predictor, category_statistics
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.discrete_binary import refuse_technique
+from ssd.engine.commands.discrete_binary import refuse_technique, restrict
 from ssd.engine.commands.estimation import (
     SessionSource,
     build_regressors,
     eform_heading,
     level_of,
+    offset_of,
     operated_name,
     outcome_and_terms,
     parse_vce,
@@ -23,7 +24,7 @@ from ssd.engine.commands.estimation import (
 )
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
 from ssd.engine.errors import StataError, unsupported
-from ssd.engine.missing import FloatArray
+from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable
 from ssd.engine.results import Matrix
 from ssd.engine.stats.distributions import normal_quantile
@@ -41,15 +42,15 @@ _STORED = (
 )
 
 
-@command("ologit", _GRAMMAR + "OR " + ML_OPTIONS + "]", minimum=4, by="recall", stored=_STORED,
-         refused="offset(), constraints()")  # fmt: skip
+@command("ologit", _GRAMMAR + "OFFset(varname) OR " + ML_OPTIONS + "]", minimum=4, by="recall", stored=_STORED,
+         refused="constraints()")  # fmt: skip
 def ologit(session: Session, line: Line) -> None:
     """Ordered logistic regression."""
     _ordered(session, line, "ologit", "Ordered logistic regression", "logit")
 
 
-@command("oprobit", _GRAMMAR + ML_OPTIONS + "]", minimum=4, by="recall", stored=_STORED,
-         refused="offset(), constraints()")  # fmt: skip
+@command("oprobit", _GRAMMAR + "OFFset(varname) " + ML_OPTIONS + "]", minimum=4, by="recall", stored=_STORED,
+         refused="constraints()")  # fmt: skip
 def oprobit(session: Session, line: Line) -> None:
     """Ordered probit regression."""
     _ordered(session, line, "oprobit", "Ordered probit regression", "probit")
@@ -70,6 +71,11 @@ def _ordered(session: Session, line: Line, name: str, title: str, link: Literal[
     source = SessionSource(session)
     outcome, terms = outcome_and_terms(session, line.varlist)
     sample = take_sample(session, line, source, [(outcome,), *terms], vce)
+    offset_all, offset_name = offset_of(session, line, sample.rows)
+    offset = None
+    if offset_all is not None:
+        sample = restrict(session, sample, vce, ~is_missing(offset_all[sample.rows]))
+        offset = offset_all[sample.rows]
     regressors = build_regressors(session, source, terms, sample)
     design, X = regressors.design, regressors.X
     design.constant = False
@@ -82,12 +88,14 @@ def _ordered(session: Session, line: Line, name: str, title: str, link: Literal[
     shares = np.cumsum(np.bincount(index.reshape(-1), weights=w))[:-1] / w.sum()
     cuts = np.array([math.log(s / (1 - s)) if link == "logit" else normal_quantile(float(s)) for s in shares])
     model = Ordered(index.reshape(-1).astype(np.intp), J, link)
-    equations = [Equation(X), *(Equation(None) for _ in range(J - 1))]
-    if X.shape[1] == 0:
-        raise unsupported(f"{name} without regressors is")
+    equations = [Equation(X, offset), *(Equation(None) for _ in range(J - 1))]
     fit = maximize(model, equations, np.append(np.zeros(X.shape[1]), cuts), w)
     counts = np.bincount(index.reshape(-1), weights=w)
     ll_0 = float(counts @ np.log(counts / counts.sum()))
+    if X.shape[1] == 0:
+        ll_0 = fit.log_likelihood
+    elif offset is not None:
+        ll_0 = maximize(model, [Equation(X[:, :0], offset), *equations[1:]], cuts, w).log_likelihood
     iteration_log(session, line, fit, vce)
     depvar = operated_name(outcome)
     k = len(design.names)
@@ -101,9 +109,13 @@ def _ordered(session: Session, line: Line, name: str, title: str, link: Literal[
         title, name, depvar, {depvar: design}, names, b, V, fit.log_likelihood, ll_0, int(design.active.sum()), sample,
         vce, f"{name}_p",
     )  # fmt: skip
-    result.predictions.update(statistics=category_statistics(depvar), predictor=category_predictor())
+    result.predictions.update(
+        statistics=category_statistics(depvar), predictor=category_predictor(), offset=offset_name
+    )
+    result.macros["offset"] = offset_name
     slopes = [j for j, flag in enumerate(design.active) if flag]
     model_test(result, slopes, likelihood_ratio=not vce.is_robust)
+    result.untested = frozenset(names[k:])
     result.scalars.update(k_cat=float(J), k_aux=float(J - 1), k_eq=float(J))
     result.matrices["cat"] = Matrix(categories.reshape(1, -1), ["r1"], [f"c{j + 1}" for j in range(J)])
     heading = eform_heading("or") if "or" in line.options and line.flag("or") else None

@@ -203,6 +203,7 @@ def _post_nbreg(
         setup.vce, "nbreg_p",
     )  # fmt: skip
     result.header_left = ["", "Dispersion: mean"]
+    result.untested = frozenset({"/:lnalpha"})
     result.no_footer = True
     result.scalars.update(alpha=alpha, k_eq=2.0, k_aux=1.0)
     if not setup.vce.is_robust:

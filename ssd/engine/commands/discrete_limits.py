@@ -21,11 +21,12 @@ from ssd.engine.commands.estimation import (
     take_sample,
 )
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
-from ssd.engine.commands.postestimation_statistics import Statistics
+from ssd.engine.commands.response_predictions import bivariate_predictions, censored_predictions
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count
 from ssd.engine.stats.distributions import chi2_tail, critical
+from ssd.engine.stats.jets import exp
 from ssd.engine.stats.likelihood import Equation, maximize
 from ssd.engine.stats.linear import least_squares, with_constant
 from ssd.engine.stats.selection import BivariateProbit, Interval, TruncatedNormal
@@ -131,7 +132,7 @@ def truncreg(session: Session, line: Line) -> None:
         f"Limit: Lower = {shown['ll'] or '-inf':>10}",
         f"       Upper = {shown['ul'] or '+inf':>10}",
     ]
-    result.predictions["statistics"] = Statistics({}, "xb", "(option xb assumed; fitted values)", depvar)
+    result.predictions.update(censored_predictions(depvar, lambda at: at[-1]).entries())
     finish(session, line, result, level)
 
 
@@ -201,7 +202,7 @@ def intreg(session: Session, line: Line) -> None:
     result.macros["depvar"] = f"{line.varlist[0]} {line.varlist[1]}"
     result.no_footer = True
     result.footer = _sigma_rows(session, b, V)
-    result.predictions["statistics"] = Statistics({}, "xb", "(option xb assumed; fitted values)", "")
+    result.predictions.update(censored_predictions(line.varlist[0], lambda at: exp(at[-1])).entries())
     finish(session, line, result, level)
 
 
@@ -269,7 +270,7 @@ def biprobit(session: Session, line: Line) -> None:
         log.line(text + f"Prob > chi2 = {chi2_tail(chi2_c, 1):.4f}".rjust(78 - len(text)))
 
     result.footer = footer
-    result.predictions["statistics"] = Statistics({}, "xb", "(option xb assumed; fitted values)", depvars[0])
+    result.predictions.update(bivariate_predictions(depvars[0], depvars[1]).entries())
     finish(session, line, result, level)
 
 

@@ -67,9 +67,11 @@ _SUBCOMMANDS = (
 
 
 @command("estimates", "*", minimum=3, stored="r(coef), r(stats) with table; r(S) with stats",
-         refused="save, use, for, selected, describe, esample, title")  # fmt: skip
+         refused="for, selected, describe, notes; save with append; use with number()")  # fmt: skip
 def estimates(session: Session, line: Line) -> None:
     """Keep, compare and bring back estimation results."""
+    if _in_files(session, line.text):
+        return
     body, _, option_text = _split_options(line.text)
     words = body.split()
     if not words:
@@ -107,6 +109,27 @@ def estimates(session: Session, line: Line) -> None:
         session.log.line(f"({text})")
     else:
         raise unsupported(f"estimates {name} is")
+
+
+def _in_files(session: Session, text: str) -> bool:
+    """save, use, esample and title, which have a syntax of their own; True when done."""
+    found = re.match(r"\s*(save|use|es|esa\w*|tit\w*)\b", text)
+    if found is None:
+        return False
+    from ssd.engine.commands import estimates_files as files
+
+    rest = text[found.end() :]
+    if found[1] == "save":
+        files.save_estimates(session, rest)
+    elif found[1] == "use":
+        files.use_estimates(session, rest)
+    elif found[1].startswith("es") and "esample".startswith(found[1]):
+        files.set_sample(session, rest)
+    elif "title".startswith(found[1]):
+        files.set_title(session, rest)
+    else:
+        return False
+    return True
 
 
 def _split_options(text: str) -> tuple[str, str, str]:
@@ -377,12 +400,11 @@ def lrtest(session: Session, line: Line) -> None:
 
 
 @command("hausman", "anything [, Constant ALLEQs SIGMAMore SIGMALess EQuations(string) FORCE DF(integer -1)]",
-         stored="r(chi2) r(df) r(p) r(rank)", refused="alleqs, equations()")  # fmt: skip
+         stored="r(chi2) r(df) r(p) r(rank)", refused="equations()")  # fmt: skip
 def hausman(session: Session, line: Line) -> None:
     """Hausman specification test of a consistent against an efficient estimator."""
-    for name in ("alleqs", "equations"):
-        if line.options.get(name):
-            raise unsupported(f"option {name} of hausman is")
+    if line.options.get("equations"):
+        raise unsupported("option equations of hausman is")
     words = line.anything.split()
     if not 1 <= len(words) <= 2:
         raise invalid_syntax()
@@ -391,8 +413,9 @@ def hausman(session: Session, line: Line) -> None:
     for each in (consistent, efficient):
         if each.macros.get("vce") in {"robust", "cluster"} and not line.flag("force"):
             raise StataError(198, "hausman cannot be used with vce(robust), vce(cluster cvar), or p-weighted data")
-    first, second = _plain_columns(consistent), _plain_columns(efficient)
-    shared = [n for n in first if n in second and (line.flag("constant") or n != "_cons")]
+    every = line.flag("alleqs")
+    first, second = _plain_columns(consistent, every), _plain_columns(efficient, every)
+    shared = [n for n in first if n in second and (line.flag("constant") or n.rpartition(":")[2] != "_cons")]
     shared = [n for n in shared if _variance(consistent, first[n]) > 0 and _variance(efficient, second[n]) > 0]
     if not shared:
         raise StataError(
@@ -416,10 +439,14 @@ def hausman(session: Session, line: Line) -> None:
     log.line("             |      (b)          (B)            (b-B)     sqrt(diag(V_b-V_B))")
     log.line(f"             |{names[0][:10]:^13}{names[1][:10]:^13}{'Difference':>14}{'Std. err.':>16}")
     log.line("-" * 13 + "+" + "-" * 64)
+    several = len({name.rpartition(":")[0] for name in shared}) > 1
     for k, name in enumerate(shared):
+        equation = name.rpartition(":")[0]
+        if several and (k == 0 or equation != shared[k - 1].rpartition(":")[0]):
+            log.line(f"{equation[:12]:<12} |")
         root = math.sqrt(float(D[k, k])) if D[k, k] >= 0 else math.nan
         log.line(
-            f"{_shown_name(name):>12} |{number(float(b[k])):>12} {number(float(B[k])):>12}"
+            f"{_shown_name(name.rpartition(':')[2]):>12} |{number(float(b[k])):>12} {number(float(B[k])):>12}"
             f"{number(float(difference[k])):>16}{number(root):>16}"
         )
     log.line("-" * 78)
@@ -448,10 +475,11 @@ def hausman(session: Session, line: Line) -> None:
     session.r = results
 
 
-def _plain_columns(results: ResultSet) -> dict[str, int]:
+def _plain_columns(results: ResultSet, with_equations: bool = False) -> dict[str, int]:
+    """Places in e(b) by coefficient: of the first equation that has it, or of every equation."""
     columns: dict[str, int] = {}
     for position, name in enumerate(results.matrices["b"].cols):
-        columns.setdefault(name.rpartition(":")[2], position)
+        columns.setdefault(name if with_equations else name.rpartition(":")[2], position)
     return columns
 
 

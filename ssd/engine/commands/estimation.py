@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,7 +117,22 @@ def parse_varlist(session: Session, words: Sequence[str]) -> list[Term]:
     def resolve(word: str) -> list[str]:
         return [word] if word in session.data.variables else session.expand_varlist(word)
 
-    return parse_terms(split_words(" ".join(words)), resolve)
+    return [_with_bases(session, term) for term in parse_terms(split_words(" ".join(words)), resolve)]
+
+
+BASE_CHARACTERISTIC = "_fv_base"
+"""Where `fvset base` keeps the base level of a variable."""
+
+
+def _with_bases(session: Session, term: Term) -> Term:
+    """Factors typed without a base take the one that `fvset base` gave their variable."""
+    if all(part.kind != "i" or part.base for part in term):
+        return term
+    chars = [session.data.variables[part.variable].chars.get(BASE_CHARACTERISTIC, "") for part in term]
+    return tuple(
+        replace(part, base=base) if part.kind == "i" and not part.base and base else part
+        for part, base in zip(term, chars, strict=True)
+    )
 
 
 def outcome_and_terms(session: Session, words: Sequence[str]) -> tuple[Component, list[Term]]:

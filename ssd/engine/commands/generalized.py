@@ -74,8 +74,8 @@ def glm(session: Session, line: Line) -> None:
         return
     if line.flag("irls"):
         raise unsupported("option irls is")
-    family, trials_text = _family(line.text_option("family") or "gaussian")
-    link = _link(line.text_option("link"), family)
+    family, trials_text = parse_family(line.text_option("family") or "gaussian")
+    link = parse_link(line.text_option("link"), family)
     level = level_of(session, line)
     vce = parse_vce(session, line, ("oim", "robust", "cluster"), "oim")
     source = SessionSource(session)
@@ -107,7 +107,7 @@ def glm(session: Session, line: Line) -> None:
     full = with_constant(X, constant)
     start = np.zeros(full.shape[1])
     if constant:
-        start[-1] = _start(link, float(w @ (y * trials) / (w @ trials)))
+        start[-1] = start_of_link(link, float(w @ (y * trials) / (w @ trials)))
     fit = maximize(model, [Equation(full, off)], start, w)
     eta = full @ fit.coefficients + (0.0 if off is None else off)
     mu = LINKS[link](eta[:, None])[0]
@@ -203,7 +203,7 @@ def glm(session: Session, line: Line) -> None:
     show()
 
 
-def _family(text: str) -> tuple[Family, str]:
+def parse_family(text: str) -> tuple[Family, str]:
     words = text.split()
     name = words[0] if words else "gaussian"
     if name in {"normal", "bernoulli"}:
@@ -216,7 +216,7 @@ def _family(text: str) -> tuple[Family, str]:
     return found, words[1] if len(words) > 1 else ""
 
 
-def _link(text: str | None, family: str) -> str:
+def parse_link(text: str | None, family: str) -> str:
     if not text:
         return CANONICAL[family]
     found = next(
@@ -234,7 +234,7 @@ def _link(text: str | None, family: str) -> str:
     return found
 
 
-def _start(link: str, mean: float) -> float:
+def start_of_link(link: str, mean: float) -> float:
     from ssd.engine.stats.distributions import normal_quantile
 
     if link == "log":

@@ -111,7 +111,7 @@ def ivregress(session: Session, line: Line) -> None:
     if match is None:
         raise StataError(198, "must specify estimator 2sls, liml, or gmm" if line.anything else "invalid syntax")
     estimator, body = match.groups()
-    outer, endogenous_text, instrument_text = _split_equation(body)
+    outer, endogenous_text, instrument_text = split_equation(body)
     level = level_of(session, line)
     vce, wmatrix = _vce(session, line, estimator)
     source = SessionSource(session)
@@ -127,12 +127,14 @@ def ivregress(session: Session, line: Line) -> None:
     exogenous = build(exogenous_terms, source, sample.rows, constant=constant)
     endogenous = build(endogenous_terms, source, sample.rows, constant=False)
     instruments = build(instrument_terms, source, sample.rows, constant=False)
-    X1, X2, Z = _independent(session, source, sample, exogenous, endogenous, instruments, constant)
+    X1, X2, Z = independent_groups(session, source, sample, exogenous, endogenous, instruments, constant)
     if Z.shape[1] < X2.shape[1]:
         raise StataError(481, "equation not identified; must have at least as many instruments not in\n"
                          "the regression as there are instrumented variables")  # fmt: skip
     y = source.get(outcome.variable, outcome.operator)[sample.rows]
     design = Design([*endogenous.columns, *exogenous.columns], constant)
+    design.factors.update(exogenous.factors)
+    design.bases.update(exogenous.bases)
     depvar = operated_name(outcome)
     names2 = [c.name for c in endogenous.columns if c.active]
     data = InstrumentalModel(estimator, depvar, y, X2, X1, Z, names2, sample, vce, constant, _EMPTY, wmatrix)
@@ -146,7 +148,7 @@ def ivregress(session: Session, line: Line) -> None:
 _EMPTY = InstrumentalFit(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0))
 
 
-def _split_equation(body: str) -> tuple[str, str, str]:
+def split_equation(body: str) -> tuple[str, str, str]:
     """Text outside the parentheses, endogenous regressors, instruments."""
     depth, start = 0, -1
     for index, char in enumerate(body):
@@ -189,7 +191,7 @@ def _vce(session: Session, line: Line, estimator: str) -> tuple[Vce, str]:
     return vce, wmatrix.split()[0]
 
 
-def _independent(
+def independent_groups(
     session: Session, source: SessionSource, sample: Sample, exogenous: Design, endogenous: Design, instruments: Design,
     constant: bool,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip

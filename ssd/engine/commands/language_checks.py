@@ -148,16 +148,19 @@ def _confirm_frame(session: Session, text: str) -> None:
 def _confirm_typed(session: Session, first: str, rest: str) -> None:
     """`[numeric|string|type] variable varlist [, exact]`, `[numeric|string] format`."""
     kind = ""
-    if first in ("numeric", "string", "str", *_TYPES) or re.fullmatch(r"str\d+", first):
+    if first in ("numeric", "string", "str", "str#", *_TYPES) or re.fullmatch(r"str\d+", first):
         kind = first
         first, _, rest = rest.partition(" ")
+    exactly = first == "exact"
+    if exactly:
+        first, _, rest = rest.strip().partition(" ")
     if kind in ("numeric", "string") and _abbreviates(first, "format", 3):
         _confirm_format(rest, kind)
         return
     if not _abbreviates(first, "variable", 1):
         raise invalid_syntax()
     main, options = split_comma(rest)
-    option = (options or "").strip()
+    option = (options or "").strip() or ("exact" if exactly else "")
     if option and not _abbreviates(option, "exact", 2):
         raise StataError(198, f"option {option} not allowed")
     if not main.strip():
@@ -181,6 +184,8 @@ def _is_of_kind(session: Session, name: str, kind: str) -> bool:
         return not column.is_string
     if kind in ("string", "str"):
         return column.is_string
+    if kind == "str#":
+        return column.is_string and column.type != "strL"
     return not kind or column.type == kind
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.dataset import Dataset
-from ssd.engine.errors import StataError, invalid_syntax, unsupported
-from ssd.engine.lang.quoting import split_colon, split_comma
+from ssd.engine.errors import StataError, invalid_syntax, type_mismatch, unsupported
+from ssd.engine.lang.quoting import closing, split_colon, split_comma
 from ssd.engine.lang.syntax import split_line
 from ssd.engine.lang.varlist import is_name
 from ssd.engine.results import ResultSet
@@ -45,6 +47,12 @@ def _new_name(session: Session, name: str, *, replace: bool = False) -> None:
         raise StataError(110, f"frame {name} already exists")
 
 
+def frame_data(session: Session, name: str) -> Dataset:
+    """The data of a frame. Raises r(111)."""
+    _require(session, name)
+    return session.data if name == _current(session) else _others(session)[name]
+
+
 def change_frame(session: Session, name: str) -> None:
     """Make another frame current. Raises r(111)."""
     _require(session, name)
@@ -71,8 +79,6 @@ def _create(session: Session, rest: str) -> None:
 
 
 def _add_empty(data: Dataset, name: str, kind: str) -> None:
-    import numpy as np
-
     data.add(name, np.empty(0, dtype=object if kind.startswith("str") else np.float64), kind)
 
 
@@ -140,6 +146,35 @@ def _put(session: Session, rest: str) -> None:
         session.data = kept
 
 
+def _post(session: Session, rest: str) -> None:
+    """`frame post name (exp) (exp) …`: one more observation, its values in the order of the variables."""
+    name, _, text = rest.strip().partition(" ")
+    data = frame_data(session, name)
+    expressions: list[str] = []
+    text = text.strip()
+    while text:
+        if text[0] != "(":
+            raise invalid_syntax()
+        end = closing(text, 0)
+        expressions.append(text[1:end])
+        text = text[end + 1 :].strip()
+    if len(expressions) != len(data.variables):
+        few = len(expressions) < len(data.variables)
+        raise StataError(198, f"too {'few' if few else 'many'} expressions specified")
+    values = [session.evaluate_scalar(expression) for expression in expressions]
+    for value, column in zip(values, data.variables.values(), strict=True):
+        if isinstance(value, str) != column.is_string:
+            raise type_mismatch()
+    data.set_obs(data.n_obs + 1)
+    last = np.zeros(data.n_obs, dtype=np.bool_)
+    last[-1] = True
+    for variable, value in zip(list(data.variables), values, strict=True):
+        full = np.empty(data.n_obs, dtype=object if isinstance(value, str) else np.float64)
+        full[:] = value
+        data.replace(variable, full, last, promote=False)
+    data.changed = True
+
+
 def _list(session: Session, rest: str) -> None:
     frames = {**_others(session), _current(session): session.data}
     for name in sorted(frames):
@@ -165,13 +200,14 @@ _ACTIONS: Final = {
     "copy": _copy,
     "rename": _rename,
     "put": _put,
+    "post": _post,
     "list": _list,
     "dir": _list,
     "pwf": _report,
 }
 
 
-@command("frame", "*", refused="frame post")
+@command("frame", "*")
 def frame(session: Session, line: Line) -> None:
     """Create, change, copy and drop frames, or run one command in another frame."""
     text = line.text.strip()
@@ -183,8 +219,6 @@ def frame(session: Session, line: Line) -> None:
         _ACTIONS[word](session, rest)
     elif not word:
         _report(session, rest)
-    elif word == "post":
-        raise unsupported("frame post")
     else:
         raise invalid_syntax()
 
@@ -229,15 +263,3 @@ def cwf(session: Session, line: Line) -> None:
 def pwf(session: Session, line: Line) -> None:
     """Show the current frame."""
     _report(session, "")
-
-
-@command("frlink", "*")
-def frlink(session: Session, line: Line) -> None:
-    """Refused: use merge."""
-    raise unsupported("frlink")
-
-
-@command("frget", "*")
-def frget(session: Session, line: Line) -> None:
-    """Refused: use merge."""
-    raise unsupported("frget")

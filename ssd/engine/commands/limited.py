@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.discrete_binary import refuse_technique
+from ssd.engine.commands.discrete_binary import refuse_technique, restrict
 from ssd.engine.commands.estimation import (
     SessionSource,
     build_regressors,
     level_of,
+    offset_of,
     operated_name,
     outcome_and_terms,
     parse_vce,
@@ -20,11 +21,13 @@ from ssd.engine.commands.estimation import (
     take_sample,
 )
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
-from ssd.engine.commands.postestimation_statistics import Statistics
-from ssd.engine.errors import unsupported
+from ssd.engine.commands.response_predictions import censored_predictions
+from ssd.engine.errors import StataError, insufficient_observations, unsupported
+from ssd.engine.missing import BoolArray, FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row
 from ssd.engine.stats.censored import Tobit
 from ssd.engine.stats.distributions import critical, f_tail
+from ssd.engine.stats.jets import sqrt
 from ssd.engine.stats.likelihood import Equation, maximize
 from ssd.engine.stats.linear import least_squares, with_constant
 
@@ -35,13 +38,12 @@ if TYPE_CHECKING:
 @command(
     "tobit",
     "[varlist(numeric fv ts default=none)] [if] [in] [aweight fweight iweight pweight] [, LL LL(string) UL UL(string) "
-    + ML_OPTIONS
-    + "]",
+    "OFFset(varname) " + ML_OPTIONS + "]",
     minimum=3,
     by="recall",
     stored="e(N) e(N_unc) e(N_lc) e(N_rc) e(df_m) e(df_r) e(ll) e(ll_0) e(chi2) e(F) e(p) e(r2_p) e(llopt) e(ulopt) "
     "e(b) e(V) r(table)",
-    refused="ll(varname), ul(varname), constraints(), offset()",
+    refused="constraints()",
 )
 def tobit(session: Session, line: Line) -> None:
     """Tobit regression with fixed limits."""
@@ -55,25 +57,34 @@ def tobit(session: Session, line: Line) -> None:
     source = SessionSource(session)
     outcome, terms = outcome_and_terms(session, line.varlist)
     sample = take_sample(session, line, source, [(outcome,), *terms], vce)
+    offset, offset_name = offset_of(session, line, sample.rows)
+    if offset is not None:
+        sample = restrict(session, sample, vce, ~is_missing(offset[sample.rows]))
+        offset = offset[sample.rows]
     constant = not line.flag("noconstant")
     regressors = build_regressors(session, source, terms, sample, constant=constant)
     design, X = regressors.design, regressors.X
     y = source.get(outcome.variable, outcome.operator)[sample.rows]
-    low, high = _limit(line, "ll", float(y.min())), _limit(line, "ul", float(y.max()))
-    left = y <= low if low is not None else np.zeros(len(y), dtype=np.bool_)
-    right = y >= high if high is not None else np.zeros(len(y), dtype=np.bool_)
-    censored = np.where(left, low if low is not None else y, np.where(right, high if high is not None else y, y))
+    low, low_text = censoring_limit(session, line, "ll", sample.rows, float(y.min()))
+    high, high_text = censoring_limit(session, line, "ul", sample.rows, float(y.max()))
+    left = np.zeros(len(y), dtype=np.bool_) if low is None else np.asarray(y <= low)
+    right = np.zeros(len(y), dtype=np.bool_) if high is None else np.asarray(y >= high)
+    if (left | right).all():
+        raise StataError(2000, "no uncensored observations")
+    if len(y) <= X.shape[1] + int(constant):
+        raise insufficient_observations()
+    censored = np.where(left, y if low is None else low, np.where(right, y if high is None else high, y))
     w = np.ones(len(y)) if sample.w is None else sample.w
     model = Tobit(censored, left, right)
-    ols = least_squares(X, y, w, constant=constant)
-    scale = math.log(math.sqrt(ols.rss / w.sum()))
+    ols = least_squares(X, y if offset is None else y - offset, w, constant=constant)
+    scale = 0.5 * math.log(max(ols.rss / float(w.sum()), 1e-12))
     full = with_constant(X, constant)
-    fit = maximize(model, [Equation(full), Equation(None)], np.append(ols.coefficients, scale), w)
+    fit = maximize(model, [Equation(full, offset), Equation(None)], np.append(ols.coefficients, scale), w)
     iteration_log(session, line, fit, vce)
     mean = float(w @ y / w.sum())
     null = maximize(
-        model, [Equation(np.ones((len(y), 1))), Equation(None)],
-        np.array([mean, math.log(math.sqrt(float(w @ (y - mean) ** 2) / w.sum()))]), w,
+        model, [Equation(np.ones((len(y), 1)), offset), Equation(None)],
+        np.array([mean, 0.5 * math.log(max(float(w @ (y - mean) ** 2) / float(w.sum()), 1e-12))]), w,
     )  # fmt: skip
     depvar = operated_name(outcome)
     k = len(design.names)
@@ -103,13 +114,12 @@ def tobit(session: Session, line: Line) -> None:
     if vce.is_robust:
         F = result.chi2 / df_m if df_m else math.nan
         result.scalars.update(F=F, p=f_tail(F, df_m, df_r))
-    result.macros.update(llopt="" if low is None else f"{low:g}", ulopt="" if high is None else f"{high:g}")
+    result.macros.update(llopt=low_text, ulopt=high_text, offset=offset_name)
     result.header_extra = [
         Entry("Uncensored", f"{counts[0]:,.0f}"), Entry("Left-censored", f"{counts[1]:,.0f}"),
         Entry("Right-censored", f"{counts[2]:,.0f}"), Entry("", ""),
     ]  # fmt: skip
-    result.header_left = ["", "Limits: Lower = " + ("-inf" if low is None else f"{low:g}"),
-                          "        Upper = " + ("+inf" if high is None else f"{high:g}")]  # fmt: skip
+    result.header_left = ["", f"Limits: Lower = {low_text or '-inf'}", f"        Upper = {high_text or '+inf'}"]
     result.no_footer = True
     label = f"var(e.{depvar})"
 
@@ -126,19 +136,31 @@ def tobit(session: Session, line: Line) -> None:
 
     result.footer = footer
     result.hidden_equations = frozenset({"/"})
-    result.predictions["statistics"] = Statistics({}, "xb", "(option xb assumed; fitted values)", depvar)
+    result.predictions["offset"] = offset_name
+    result.predictions.update(censored_predictions(depvar, lambda at: sqrt(at[-1])).entries())
     finish(session, line, result, level)
     # Before version 15 the model held sigma itself, which replication code still reads.
     sigma = math.sqrt(variance)
     session.e.hidden["derived"] = {"/sigma": (sigma, math.sqrt(float(V[k, k])) / (2.0 * sigma))}
 
 
-def _limit(line: Line, name: str, extreme: float) -> float | None:
-    """The typed limit; the bare option means the sample's minimum or maximum."""
+def censoring_limit(
+    session: Session, line: Line, name: str, rows: BoolArray, extreme: float
+) -> tuple[FloatArray | None, str]:
+    """The limits of the sample's observations, and as the header shows them: a number or a variable's name.
+
+    The bare option means the sample's minimum or maximum.
+    """
+    n = int(np.count_nonzero(rows))
     typed = line.text_option(name)
     if typed is None:
-        return extreme if line.flag(name) else None
+        return (np.full(n, extreme), f"{extreme:g}") if line.flag(name) else (None, "")
     try:
-        return float(typed)
+        value = float(typed)
     except ValueError:
-        raise unsupported(f"{name}(varname) is") from None
+        variable = session.expand_varlist(typed)[0]
+        values = session.data.numeric(variable)[rows]
+        if np.any(is_missing(values)):
+            raise StataError(459, f"{variable} has missing values in the estimation sample") from None
+        return values, variable
+    return np.full(n, value), f"{value:g}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _PIECE = r"(?:(?:\d+[bon]*|[A-Za-z]+\d*(?:[A-Za-z]\d*)*)\.){0,3}(?:[^\W\d]\w*)"
-_NAME = rf"{_PIECE}(?:#{_PIECE})*"
+_NAME = rf"{_PIECE}(?:[#@]{_PIECE})*"
 _COEFFICIENT = re.compile(
     rf"\s*(?:\[(?P<eq>[^\]]+)\]\s*(?:_b|_coef)\[(?P<a>[^\]]+)\]|(?:_b|_coef)\[(?P<b>[^\]]+)\]|"
     rf"\[(?P<eq2>[^\]]+)\](?P<c>{_NAME})|(?P<d>/?{_NAME})(?![\w(]))"

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, level_of, parse_varlist
+from ssd.engine.commands.margins_contrasts import (
+    Axis,
+    Block,
+    Margins,
+    contrast_options,
+    show_contrasts,
+    show_pairs,
+    take_operators,
+)
+from ssd.engine.commands.margins_expression import parse_expression
 from ssd.engine.commands.margins_scenario import Scenario, ScenarioColumns, legend, parse_at
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.options import read_options
-from ssd.engine.missing import MISSING, BoolArray, FloatArray
+from ssd.engine.missing import MISSING, BoolArray
 from ssd.engine.output.estimation import (
     CoefficientTable,
     Entry,
@@ -42,15 +53,18 @@ from ssd.engine.commands.margins_cells import (
 
 @command(
     "margins",
-    "[anything] [if] [in] [, DYDX(string) EYEX(string) DYEX(string) EYDX(string) ATMEANS OVER(varlist) "
+    "[anything] [if] [in] [, DYDX(string) EYEX(string) DYEX(string) EYDX(string) ATMEANS OVER(string) "
     "PREDict(string) EXPression(string) Level(cilevel) POST NOATlegend NOSE VCE(string) SUBpop(string) "
-    "CONTinuous NOEsample FORCE NOESTIMcheck PWCompare PWCompare(string) *]",
+    "CONTinuous NOEsample FORCE NOESTIMcheck PWCompare PWCompare(string) CONTrast CONTrast(string) "
+    "MCOMPare(string) *]",
     stored="r(N) r(b) r(V) r(table) r(at) r(title) r(expression) r(xvars) r(derivatives); with post e(b) e(V)",
-    refused="expression(), vce(unconditional), subpop(), within(), contrast, mcompare(), asbalanced, nose",
+    refused="expression() with dydx() and its kin, vce(unconditional), subpop(), within(), asbalanced, nose; "
+    "the operators gw., h., j., p., q. and custom {}; contrast(overall, atjoint, lincom); "
+    "pwcompare(groups, cimargins, sort)",
 )
 def margins(session: Session, line: Line) -> None:
     """Marginal means, predictive margins and marginal effects."""
-    for name in ("expression", "subpop", "nose", "continuous"):
+    for name in ("subpop", "nose", "continuous"):
         if line.options.get(name):
             raise unsupported(f"option {name}() of margins is")
     vce = line.text_option("vce")
@@ -68,14 +82,22 @@ def margins(session: Session, line: Line) -> None:
             raise StataError(322, "e(sample) does not identify the estimation sample")
         rows = rows & session.e.sample
     source = SessionSource(session)
-    predictor = predictor_of(session, estimation, rows, line.text_option("predict") or "", source)
+    typed = line.text_option("expression")
+    expression = None
+    if typed:
+        if effects or line.text_option("predict"):
+            raise unsupported("expression() with effects or predict() is")
+        expression = parse_expression(session, estimation, rows, typed, source)
+        predictor = expression.first
+    else:
+        predictor = predictor_of(session, estimation, rows, line.text_option("predict") or "", source)
     for linear in predictor.equations:
         rows = rows & linear.defined
     if not rows.any():
         raise StataError(2000, "no observations")
     request = MarginsRequest(
         session, predictor, session.e.matrices["b"].values.shape[1], averaging_weights(session, estimation, rows), rows,
-        source, effects[0] if effects else "",
+        source, effects[0] if effects else "", own=expression.cell if expression is not None else None,
     )  # fmt: skip
     _run(session, line, estimation, request, at_texts, level)
 
@@ -88,10 +110,13 @@ def _at_options(line: Line) -> list[str]:
         if item.word == "at" and item.value is not None:
             texts.append(item.value)
         else:
-            if item.word in {"contrast", "within", "mcompare", "asbalanced", "group"}:
+            if item.word in {"within", "asbalanced", "group", "emptycells"}:
                 raise unsupported(f"option {item.word} of margins is")
             raise StataError(198, f"option {item.named} not allowed")
     return texts
+
+
+_HEADINGS = {"dydx": "dy/dx", "eyex": "ey/ex", "dyex": "dy/ex", "eydx": "ey/dx"}
 
 
 @dataclass
@@ -100,6 +125,7 @@ class _Plan:
 
     scenarios: list[Scenario]
     over: list[tuple[str, BoolArray]]
+    over_axes: list[Axis]
     level_terms: list[tuple[list[str], list[dict[str, float]]]]
     """Per term of the margin list its variables and level combinations."""
 
@@ -107,7 +133,6 @@ class _Plan:
 def _run(
     session: Session, line: Line, estimation: Estimation, request: MarginsRequest, at_texts: list[str], level: float
 ) -> None:
-    design = request.predictor.equations[0].design
     columns = request.columns(request.rows)
     base = Scenario()
     if line.flag("atmeans"):
@@ -118,7 +143,9 @@ def _run(
         for text in at_texts:
             parsed, _ = parse_at(session, text, _joined(request), columns)
             scenarios.extend(_merge(base, each) for each in parsed)
-    plan = _Plan(scenarios, _over_groups(session, line, request), _level_terms(session, line, request))
+    marginlist, operators, asked = take_operators(line.anything)
+    over, over_axes, over_asked = _over_groups(session, line, request)
+    plan = _Plan(scenarios, over, over_axes, _level_terms(session, marginlist, request))
     if request.effect:
         xvars = _effect_terms(session, line.text_option(request.effect) or "", request)
         names = _effects(request, plan, xvars)
@@ -139,20 +166,18 @@ def _run(
         df = None
     conditional = _is_conditional(request, plan)
     title = _title(request, plan, conditional)
-    compare = bool(line.options.get("pwcompare"))
-    if compare:
-        _pairwise(session, line, names, b, V, df, level, title)
+    if line.options.get("pwcompare") or line.options.get("contrast") or asked or over_asked:
+        compared = Margins(names, b, V, df, level, _HEADINGS.get(request.effect, ""))
+        _compare(session, line, request, plan, compared, title, xvars, operators)
         return
     table = CoefficientTable(
         names, b, V, "", df, level, "Delta-method",
-        coefficient_heading={"dydx": "dy/dx", "eyex": "ey/ex", "dyex": "dy/ex", "eydx": "ey/dx"}.get(
-            request.effect, "Margin"
-        ),
+        coefficient_heading=_HEADINGS.get(request.effect, "Margin"),
         data=session.data, equation_headings=bool(request.effect) and any(":" in name for name in names),
         not_estimable=bad,
     )  # fmt: skip
-    _show(session, line, request, plan, table, title, xvars, design.variables)
-    _store(session, line, request, table, title, xvars)
+    _show(session, line, request, plan, table, title, xvars)
+    _store(session, line, request, plan, table, title, xvars)
 
 
 def _all_variables(request: MarginsRequest) -> list[str]:
@@ -173,11 +198,15 @@ def _merge(base: Scenario, given: Scenario) -> Scenario:
     return Scenario(dict(given.fixed), {**averaged, **given.averaged})
 
 
-def _over_groups(session: Session, line: Line, request: MarginsRequest) -> list[tuple[str, BoolArray]]:
-    names = line.options.get("over")
-    if not names:
-        return []
-    variables = [str(name) for name in names] if isinstance(names, list) else session.expand_varlist(str(names))
+def _over_groups(
+    session: Session, line: Line, request: MarginsRequest
+) -> tuple[list[tuple[str, BoolArray]], list[Axis], bool]:
+    """Groups of over() with the axes they make, and whether contrasts between them are asked."""
+    typed = line.text_option("over")
+    if not typed:
+        return [], [], False
+    text, operators, asked = take_operators(typed)
+    variables = session.expand_varlist(re.sub(r"\bi\.", "", text))
     combinations = [sorted({float(v) for v in request.source.get(name)[request.rows]}) for name in variables]
     groups: list[tuple[str, BoolArray]] = []
     for values in itertools.product(*combinations):
@@ -186,17 +215,26 @@ def _over_groups(session: Session, line: Line, request: MarginsRequest) -> list[
             mask &= request.source.get(name) == value
         if mask.any():
             groups.append(("#".join(f"{v:.0f}.{n}" for n, v in zip(variables, values, strict=True)), mask))
-    return groups
+    axes = [
+        _axis(session, name, [int(v) for v in values], operators.get(name, ""))
+        for name, values in zip(variables, combinations, strict=True)
+    ]
+    return groups, axes, asked
+
+
+def _axis(session: Session, variable: str, levels: list[int], operator: str) -> Axis:
+    labels = session.data.labels_of(variable) if variable in session.data.variables else {}
+    return Axis(variable, [str(v) for v in levels], [labels.get(v, str(v)) for v in levels], operator)
 
 
 def _level_terms(
-    session: Session, line: Line, request: MarginsRequest
+    session: Session, marginlist: str, request: MarginsRequest
 ) -> list[tuple[list[str], list[dict[str, float]]]]:
     factors: dict[str, list[int]] = {}
     for linear in request.predictor.equations:
         factors.update(linear.design.factors)
     terms = []
-    text = line.anything.strip()
+    text = marginlist.strip()
     if not text:
         return []
     for term in parse_varlist(session, [re.sub(r"\b(\w+)\b", r"\1", text)]):
@@ -347,8 +385,23 @@ def _title(request: MarginsRequest, plan: _Plan, conditional: bool) -> str:
 
 def _show(
     session: Session, line: Line, request: MarginsRequest, plan: _Plan, table: CoefficientTable, title: str,
-    xvars: list[tuple[str, str, bool]], variables: list[str],
+    xvars: list[tuple[str, str, bool]],
 ) -> None:  # fmt: skip
+    _print_head(session, line, request, plan, title, xvars)
+    print_coefficients(session.log, table)
+    _note_factors(session, request, xvars)
+
+
+def _note_factors(session: Session, request: MarginsRequest, xvars: list[tuple[str, str, bool]]) -> None:
+    if any(factor for _, _, factor in xvars):
+        heading = _HEADINGS[request.effect]
+        session.log.line(f"Note: {heading} for factor levels is the discrete change from the base level.")
+
+
+def _print_head(
+    session: Session, line: Line, request: MarginsRequest, plan: _Plan, title: str, xvars: list[tuple[str, str, bool]]
+) -> None:
+    """Title, sample, expression and the at() legend."""
     log = session.log
     log.line()
     n = float(np.count_nonzero(request.rows))
@@ -360,23 +413,34 @@ def _show(
              "opg": "OPG"}.get(vce, vce)  # fmt: skip
     log.line(f"Model VCE: {shown}")
     log.line()
-    log.line(f"Expression: {request.predictor.label}, {request.predictor.expression}")
+    described = [part for part in (request.predictor.label, request.predictor.expression) if part]
+    log.line(f"Expression: {', '.join(described)}")
     if request.effect:
-        heading = {"dydx": "dy/dx", "eyex": "ey/ex", "dyex": "dy/ex", "eydx": "ey/dx"}[request.effect]
+        heading = _HEADINGS[request.effect]
         names = [_effect_label(request, variable, operator, factor) for variable, operator, factor in xvars]
         log.line(f"{heading} wrt:  {' '.join(names)}")
     if plan.over:
-        over = line.options.get("over")
-        log.line(f"Over:       {' '.join(map(str, over)) if isinstance(over, list) else over}")
+        log.line(f"Over:       {' '.join(axis.variable for axis in plan.over_axes)}")
     fixed = any(s.fixed or s.averaged for s in plan.scenarios)
     if fixed and not line.flag("noatlegend"):
         joined = _joined(request)
         for text in legend(plan.scenarios, joined, request.columns(request.rows)):
             log.line(text)
     log.line()
-    print_coefficients(log, table)
-    if any(factor for _, _, factor in xvars):
-        log.line("Note: dy/dx for factor levels is the discrete change from the base level.")
+
+
+def _settings(plan: _Plan) -> list[dict[str, float]]:
+    """Per at() setting the variables whose values differ between the settings, for graphs."""
+    varying = {
+        name for scenario in plan.scenarios for name in scenario.fixed
+        if any(other.fixed.get(name) != scenario.fixed[name] for other in plan.scenarios)
+    }  # fmt: skip
+    return [{name: v for name, v in scenario.fixed.items() if name in varying} for scenario in plan.scenarios]
+
+
+def _listed(line: Line) -> str:
+    """The margin list as typed, without contrast operators."""
+    return take_operators(line.anything.strip())[0]
 
 
 def _effect_label(request: MarginsRequest, variable: str, operator: str, factor: bool) -> str:
@@ -391,7 +455,7 @@ def _effect_label(request: MarginsRequest, variable: str, operator: str, factor:
 
 
 def _store(
-    session: Session, line: Line, request: MarginsRequest, table: CoefficientTable, title: str,
+    session: Session, line: Line, request: MarginsRequest, plan: _Plan, table: CoefficientTable, title: str,
     xvars: list[tuple[str, str, bool]],
 ) -> None:  # fmt: skip
     names = list(table.names)
@@ -407,6 +471,9 @@ def _store(
         },
         matrices={"b": b, "V": V, "table": result_table(table)},
     )  # fmt: skip
+    results.hidden["at"] = _settings(plan)
+    if line.anything.strip():
+        results.macros["margins"] = _listed(line)
     if table.df is not None:
         results.scalars["df_r"] = table.df
     session.r = results
@@ -420,34 +487,100 @@ def _store(
         session.e = posted
 
 
-def _pairwise(
-    session: Session, line: Line, names: list[str], b: FloatArray, V: FloatArray, df: float | None, level: float,
-    title: str,
+def _compare(
+    session: Session, line: Line, request: MarginsRequest, plan: _Plan, margins: Margins, title: str,
+    xvars: list[tuple[str, str, bool]], operators: dict[str, str],
 ) -> None:  # fmt: skip
-    """pwcompare: differences of every later margin from every earlier one."""
-    mode = line.text_option("pwcompare") or ""
-    if mode and mode not in {"pv", "pveffects", "effects", "ci", "cieffects"}:
-        raise unsupported(f"pwcompare({mode}) of margins is")
-    labels, rows = [], []
-    pieces = [name.replace("bn.", ".").split("#") for name in names]
-    for i, j in itertools.combinations(range(len(names)), 2):
-        left = " ".join(piece.partition(".")[0] for piece in pieces[j])
-        right = " ".join(piece.partition(".")[0] for piece in pieces[i])
-        labels.append(f"{left} vs {right}")
-        row = np.zeros(len(names))
-        row[j], row[i] = 1.0, -1.0
-        rows.append(row)
-    R = np.array(rows)
-    table = CoefficientTable(labels, R @ b, R @ V @ R.T, "", df, level, "Delta-method", coefficient_heading="Contrast")
-    log = session.log
-    log.line()
-    log.line(f"Pairwise comparisons of {title.lower()}")
-    log.line()
-    print_coefficients(log, table)
-    results = ResultSet(scalars={"level": level}, macros={"cmd": "margins"})
-    results.matrices = {
-        "b": Matrix(b.reshape(1, -1), ["r1"], list(names)), "V": Matrix(V, list(names), list(names)),
-        "b_vs": Matrix(table.b.reshape(1, -1), ["r1"], labels), "V_vs": Matrix(table.V, labels, labels),
-        "table_vs": result_table(table),
+    """Contrasts or pairwise comparisons in place of the margins themselves."""
+    pairs = bool(line.options.get("pwcompare"))
+    typed = line.text_option("contrast") or ""
+    options = contrast_options("" if pairs else typed, line.text_option("mcompare"))
+    blocks = _blocks(session, request, plan, xvars, operators, options.at, joint=not pairs)
+    if line.flag("post"):
+        raise unsupported("option post of margins with contrasts is")
+    kind = "Pairwise comparisons" if pairs else "Contrasts"
+    _print_head(session, line, request, plan, f"{kind} of {title.lower()}", xvars)
+    if pairs:
+        results = show_pairs(session, margins, blocks, line.text_option("pwcompare") or "",
+                             line.text_option("mcompare"))  # fmt: skip
+        results.matrices["b"] = Matrix(margins.b.reshape(1, -1), ["r1"], list(margins.names))
+        results.matrices["V"] = Matrix(margins.V, list(margins.names), list(margins.names))
+    else:
+        bases: dict[str, str] = {}
+        for linear in request.predictor.equations:
+            bases |= {name: str(base) for name, base in linear.design.bases.items() if base is not None}
+        results = show_contrasts(session, margins, blocks, options, bases)
+    _note_factors(session, request, xvars)
+    results.hidden["at"] = _settings(plan)
+    results.scalars["N"] = float(np.count_nonzero(request.rows))
+    results.macros |= {"margins": _listed(line)} if line.anything.strip() else {}
+    results.macros |= {
+        "cmd": "pwcompare" if pairs else "contrast", "cmd2": "margins", "cmdline": f"margins {line.text}".strip(),
+        "est_cmd": session.e.macros["cmd"], "title": f"{kind} of {title.lower()}",
+        "predict_label": request.predictor.label, "expression": request.predictor.expression,
+        "derivatives": request.effect, "xvars": " ".join(v for v, _, _ in xvars), "vce": "delta",
     }  # fmt: skip
+    if margins.df is not None:
+        results.scalars["df_r"] = margins.df
     session.r = results
+
+
+def _blocks(
+    session: Session, request: MarginsRequest, plan: _Plan, xvars: list[tuple[str, str, bool]],
+    operators: dict[str, str], at: str, *, joint: bool,
+) -> list[Block]:  # fmt: skip
+    """Which margins belong together: one block per term, and per variable of dydx()."""
+    n_at, n_over = len(plan.scenarios), max(len(plan.over), 1)
+    outer: list[Axis] = []
+    if n_at > 1:
+        numbers = [str(k + 1) for k in range(n_at)]
+        outer.append(Axis("_at", numbers, numbers, at))
+    outer += plan.over_axes
+    if math.prod(len(axis.levels) for axis in plan.over_axes) != n_over:
+        raise unsupported("comparisons of margins over() variables with empty combinations are")
+    terms: list[list[Axis]] = []
+    for variables, combos in plan.level_terms:
+        levels = [list(dict.fromkeys(int(combo[v]) for combo in combos)) for v in variables]
+        axes = [_axis(session, v, each, operators.get(v, "")) for v, each in zip(variables, levels, strict=True)]
+        # Without any operator the differences between the margins of the term are tested jointly.
+        if joint and not at and not any(axis.operator for axis in [*axes, *outer]):
+            axes = [replace(axis, operator="joint") for axis in axes]
+        terms.append(axes)
+    if not terms:
+        if joint and not any(axis.operator for axis in outer):
+            outer = [replace(axis, operator="joint") for axis in outer]
+        terms = [[]]
+    blocks: list[Block] = []
+    first = 0
+    if not request.effect:
+        for axes in terms:
+            blocks.append(Block("", [*outer, *axes], first))
+            first += blocks[-1].size
+        return blocks
+    if len(terms) > 1 and n_at * n_over > 1:
+        raise unsupported("comparisons of effects for several terms with at() or over() are")
+    for heading, is_base in _effect_rows(request, xvars):
+        for axes in terms:
+            block = Block(heading, [*outer, *axes], first)
+            first += block.size
+            if not is_base:
+                blocks.append(block)
+    return blocks
+
+
+def _effect_rows(request: MarginsRequest, xvars: list[tuple[str, str, bool]]) -> list[tuple[str, bool | None]]:
+    """(label, is base) of each row of effects; None for continuous variables."""
+    rows: list[tuple[str, bool | None]] = []
+    bases: dict[str, int | None] = {}
+    factors: dict[str, list[int]] = {}
+    for linear in request.predictor.equations:
+        bases.update(linear.design.bases)
+        factors.update(linear.design.factors)
+    for variable, operator, is_factor in xvars:
+        if not is_factor:
+            rows.append((f"{operator}.{variable}" if operator else variable, None))
+            continue
+        base = bases.get(variable)
+        reference = factors[variable][0] if base is None else base
+        rows += [(f"{level}.{variable}", level == reference) for level in factors[variable]]
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,8 @@ class MarginsRequest:
     """dydx, eyex, dyex, eydx or empty for predictive margins."""
     cells: list[Cell] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    own: Callable[[ScenarioColumns, Scenario], Cell] | None = None
+    """How a margin of expression() is computed."""
 
     def columns(self, rows: BoolArray) -> ScenarioColumns:
         return ScenarioColumns(self.source, rows, self.weights[rows])
@@ -152,6 +155,8 @@ def _indices(
 
 def prediction(request: MarginsRequest, columns: ScenarioColumns, scenario: Scenario) -> Cell:
     """Weighted mean of the prediction and its gradient."""
+    if request.own is not None:
+        return request.own(columns, scenario)
     etas, matrices = _indices(request, columns, scenario)
     m, d1, _ = request.predictor.response(etas)
     share = columns.weights / columns.weights.sum()
@@ -195,12 +200,22 @@ def derivative(
 def level_change(
     request: MarginsRequest, columns: ScenarioColumns, scenario: Scenario, variable: str, level: int, base: int
 ) -> Cell:
-    """Discrete change of a factor from its base level (of the log of the prediction for eydx)."""
-    high = prediction(request, columns, scenario.with_levels({variable: level}))
-    low = prediction(request, columns, scenario.with_levels({variable: base}))
-    if request.effect in {"eyex", "eydx"}:
-        raise unsupported(f"{request.effect}() of factor variables is")
+    """Discrete change of a factor from its base level; of the logarithm of the prediction for eydx and eyex."""
+    one = log_prediction if request.effect in {"eyex", "eydx"} else prediction
+    high = one(request, columns, scenario.with_levels({variable: level}))
+    low = one(request, columns, scenario.with_levels({variable: base}))
     return Cell(high.value - low.value, high.gradient - low.gradient, high.estimable and low.estimable)
 
 
-# --- assembling ---
+def log_prediction(request: MarginsRequest, columns: ScenarioColumns, scenario: Scenario) -> Cell:
+    """Weighted mean of the logarithm of the prediction and its gradient. Raises r(498) where it is not positive."""
+    etas, matrices = _indices(request, columns, scenario)
+    m, d1, _ = request.predictor.response(etas)
+    if np.any(m <= 0.0):
+        raise StataError(498, "could not calculate the logarithm of a prediction that is not positive")
+    share = columns.weights / columns.weights.sum()
+    gradient = np.zeros(request.p)
+    for e, X in enumerate(matrices):
+        gradient[request.predictor.positions[e]] += X.T @ (share * d1[:, e] / m)
+    estimable = not any(columns.touches_empty(linear.design, scenario) for linear in request.predictor.equations)
+    return Cell(float(share @ np.log(m)), gradient, estimable)

@@ -120,8 +120,18 @@ class MlResult:
     no_footer: bool = False
     no_likelihood: bool = False
     """Leave out the log likelihood (two-step estimators)."""
+    no_model_test: bool = False
+    """Leave the test of the model out of the header."""
     constraint_lines: list[str] = field(default_factory=list)
     """Linear constraints as listed between header and table."""
+    name_width: int = 12
+    """Least width of the column of names."""
+    untested: frozenset[str] = frozenset()
+    """Ancillary parameters shown without statistic and p-value."""
+    header: Callable[[], None] | None = None
+    """Prints what stands above the table, in place of the usual header."""
+    untransformed: frozenset[str] = frozenset()
+    """Equations never shown exponentiated."""
 
 
 def model_test(result: MlResult, slopes: Sequence[int], *, likelihood_ratio: bool) -> None:
@@ -168,6 +178,7 @@ def coefficient_table_of(
         ),
         base_levels=line.flag("baselevels"), data=session.data, hidden_equations=result.hidden_equations,
         no_footer=result.no_footer, base_equations=result.base_equations, constrained=_constrained(result),
+        width=result.name_width, untested=result.untested, untransformed=result.untransformed,
     )  # fmt: skip
 
 
@@ -178,7 +189,10 @@ def finish(session: Session, line: Line, result: MlResult, level: float, eform: 
 
     def show() -> None:
         if not line.flag("noheader"):
-            print_ml_header(session, result)
+            if result.header is not None:
+                result.header()
+            else:
+                print_ml_header(session, result)
         if not line.flag("notable"):
             print_coefficients(log, table)
             if result.footer is not None:
@@ -218,7 +232,8 @@ def print_ml_header(session: Session, result: MlResult) -> None:
     log = session.log
     log.line()
     entries = [Entry("Number of obs", count(result.sample.n)), *result.header_extra]
-    entries += chi2_entry(result.chi2type, result.df_m, result.chi2)
+    if not result.no_model_test:
+        entries += chi2_entry(result.chi2type, result.df_m, result.chi2)
     left = [result.title, *result.header_left]
     ll_line = f"{likelihood_word(result.vce)} = {number(result.ll, '%10.0g')}"
     if result.pseudo and result.ll_0 is not None:

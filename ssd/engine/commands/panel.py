@@ -92,30 +92,47 @@ def panel_variable(session: Session, typed: str | None) -> str:
 @command(
     "xtreg",
     "[varlist(numeric fv ts default=none)] [if] [in] [fweight aweight pweight] [, FE BE RE MLE PA I(varname) "
-    "vce(string) Robust CLuster(varname) Level(cilevel) SA THeta BASElevels noHEader noTABle WLS noCONStant NONEST]",
+    "vce(string) Robust CLuster(varname) Level(cilevel) SA THeta BASElevels noHEader noTABle WLS noCONStant NONEST "
+    "noLOg CORR(string) FORCE]",
     by="recall",
     stored="e(N) e(N_g) e(df_m) e(df_r) e(df_a) e(F) e(F_f) e(chi2) e(p) e(r2) e(r2_w) e(r2_b) e(r2_o) e(sigma) "
     "e(sigma_u) e(sigma_e) e(rho) e(corr) e(rmse) e(rss) e(mss) e(tss) e(g_min) e(g_avg) e(g_max) e(Tbar) e(Tcon) "
     "e(N_clust) e(theta) e(model) e(ivar) e(b) e(V) e(bf) e(VCEf) r(table)",
-    refused="mle, pa, wls, noconstant, nonest, vce(bootstrap), vce(jackknife)",
+    refused="wls, noconstant (other than with mle and pa), nonest, vce(bootstrap), vce(jackknife)",
 )
 def xtreg(session: Session, line: Line) -> None:
-    """Linear models for panel data: fe, be, re."""
+    """Linear models for panel data: fe, be, re, mle, pa."""
     if replay(session, line, "xtreg"):
         return
-    for name in ("mle", "pa", "wls", "noconstant", "nonest"):
+    if line.flag("pa"):
+        from ssd.engine.commands.panel_gee import linear_population_averaged
+
+        linear_population_averaged(session, line)
+        return
+    if line.text_option("corr") or line.flag("force"):
+        raise StataError(198, f"option {'corr' if line.text_option('corr') else 'force'} not allowed")
+    for name in ("wls", "nonest") if line.flag("mle") else ("wls", "noconstant", "nonest"):
         if line.flag(name):
             raise unsupported(f"option {name} is")
-    models = [name for name in ("fe", "be", "re") if line.flag(name)]
+    models = [name for name in ("fe", "be", "re", "mle") if line.flag(name)]
+    if models == ["re", "mle"]:
+        models = ["mle"]
     if len(models) > 1:
         raise StataError(198, f"options {models[0]} and {models[1]} may not be combined")
     model = models[0] if models else "re"
     if line.weight is not None and model != "fe":
         raise StataError(101, f"weights not allowed with the {model} model")
-    vce = parse_vce(session, line, ("conventional", "robust", "cluster"), "conventional")
+    allowed = ("conventional", "oim", "robust", "cluster") if model == "mle" else ("conventional", "robust", "cluster")
+    vce = parse_vce(session, line, allowed, "conventional")
     ivar = panel_variable(session, line.text_option("i"))
     if vce.kind == "robust":
         vce = Vce("cluster", ivar, typed=vce.typed)
+    if model == "mle":
+        from ssd.engine.commands.panel_mle import random_effects_ml, refuse_for_mle
+
+        refuse_for_mle(line)
+        random_effects_ml(session, line, vce, ivar)
+        return
     if model == "be" and vce.is_robust:
         raise unsupported("vce(robust) with the between estimator is")
     run = {"fe": _fixed, "be": _between, "re": _random}[model]
@@ -338,13 +355,13 @@ def _finish(
 
     def show() -> None:
         if not line.flag("noheader"):
-            _header(session, fit, ivar)
+            print_panel_header(session, fit, ivar)
             if vce.kind == "cluster":
                 session.log.line(f"{cluster_note(sample.n_clusters, vce.cluster):>78}")
         if not line.flag("notable"):
             print_coefficients(session.log, table)
             if model != "be":
-                _variance_rows(session, fit, table.width)
+                print_variance_rows(session, fit, table.width)
 
     estimation = Estimation(
         {"": design}, table, show, (line.weight.kind, line.weight.expression) if line.weight else ("", ""),
@@ -365,7 +382,8 @@ def _finish(
     show()
 
 
-def _header(session: Session, fit: PanelFit, ivar: str) -> None:
+def print_panel_header(session: Session, fit: PanelFit, ivar: str) -> None:
+    """Title, groups, R-squared and test of the model."""
     log = session.log
     sizes = fit.panels.sizes
     log.line()
@@ -387,7 +405,8 @@ def _header(session: Session, fit: PanelFit, ivar: str) -> None:
     log.line()
 
 
-def _variance_rows(session: Session, fit: PanelFit, width: int) -> None:
+def print_variance_rows(session: Session, fit: PanelFit, width: int) -> None:
+    """sigma_u, sigma_e and rho below the coefficients, and the footer."""
     log = session.log
     log.line("-" * (width + 1) + "+" + "-" * 64)
     log.line(f"{'sigma_u':>{width}} |{number(fit.sigma_u, '%10.0g'):>11}")

@@ -1,4 +1,4 @@
-"""clogit, xtlogit and xtpoisson with effects conditioned out: binary and count outcomes in groups."""
+"""clogit, and xtlogit and xtpoisson with effects conditioned out or random."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ from ssd.engine.commands.estimation import (
 )
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, likelihood_word, model_test
 from ssd.engine.commands.panel import panel_variable
+from ssd.engine.commands.panel_count import gamma_poisson
+from ssd.engine.commands.panel_gee import fit_population_averaged
+from ssd.engine.commands.panel_quadrature_models import LOGIT, POISSON, QUADRATURE, chosen_model, fit_normal
 from ssd.engine.commands.postestimation_statistics import Statistics, inverse_link
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
@@ -79,7 +82,7 @@ class _Panel:
         if binary:
             positive = np.bincount(ids, weights=(y != 0.0).astype(np.float64), minlength=groups)
             useless = (positive == 0) | (positive == sizes)
-            if np.any((positive > 1) & ~useless) and self.line.command == "clogit":
+            if np.any((positive > 1) & ~useless) and self.line.command in {"clogit", "xtlogit"}:
                 log.line("note: multiple positive outcomes within groups encountered.")
             note = "all positive or\n      all negative outcomes."
         else:
@@ -143,7 +146,7 @@ class _Panel:
     def group_entries(self) -> list[Entry]:
         sizes = self.sizes
         return [
-            Entry("Number of groups", count(float(len(sizes)))), Entry("", ""), Entry("", ""),
+            Entry("Number of groups", count(float(len(sizes)))), Entry("", ""), Entry("Obs per group:", ""),
             Entry("             min", f"{sizes.min():,.0f}"), Entry("             avg", f"{sizes.mean():,.1f}"),
             Entry("             max", f"{sizes.max():,.0f}"), Entry("", ""),
         ]  # fmt: skip
@@ -219,36 +222,48 @@ def _conditional_logit(session: Session, line: Line, panel: _Panel, name: str, t
     finish(session, line, result, panel.level, "Odds ratio" if line.flag("or") else None)
 
 
-_XT = _VARLIST + "[fweight iweight pweight] [, FE RE PA I(varname) OFFset(varname) "
-_XT_REFUSED = (
-    "re (adaptive quadrature with few points is not reproduced to the printed digit), pa, weights, constraints(), "
-    "vce(bootstrap)"
-)
+_XT = _VARLIST + "[fweight iweight pweight] [, FE RE PA " + QUADRATURE
+_XT_REFUSED = "weights, constraints(), lrmodel, vce(bootstrap)"
 
 
-@command("xtlogit", _XT + "OR " + ML_OPTIONS + "]", by="recall", stored=_STORED, refused=_XT_REFUSED)
+@command("xtlogit", _XT + "ASIS OR " + ML_OPTIONS + "]", by="recall", stored=_STORED, refused=_XT_REFUSED)
 def xtlogit(session: Session, line: Line) -> None:
-    """Conditional fixed-effects logit for panel data."""
+    """Fixed- and random-effects logit for panel data."""
     if replay(session, line, "xtlogit"):
         return
-    _require_fixed(line)
+    model = chosen_model(line, ("re", "fe", "pa"))
+    if model == "re":
+        fit_normal(session, line, LOGIT)
+        return
+    if model == "pa":
+        fit_population_averaged(
+            session, line, "xtlogit", "binomial", "logit", "Odds ratio" if line.flag("or") else None
+        )
+        return
+    _refuse(line)
     panel = _Panel(session, line, panel_variable(session, line.text_option("i")), binary=True)
     _conditional_logit(session, line, panel, "xtlogit", "Conditional fixed-effects logistic regression")
 
 
-def _require_fixed(line: Line) -> None:
-    _refuse(line)
-    if not line.flag("fe"):
-        raise unsupported(f"{line.command}, {'pa' if line.flag('pa') else 're'} is")
-
-
-@command("xtpoisson", _XT + "Exposure(varname) IRr " + ML_OPTIONS + "]", minimum=5, by="recall", stored=_STORED,
+@command("xtpoisson", _XT + "Exposure(varname) NORMAL IRr " + ML_OPTIONS + "]", minimum=5, by="recall", stored=_STORED,
          refused=_XT_REFUSED)  # fmt: skip
 def xtpoisson(session: Session, line: Line) -> None:
-    """Conditional fixed-effects Poisson for panel data."""
+    """Fixed- and random-effects Poisson for panel data."""
     if replay(session, line, "xtpoisson"):
         return
-    _require_fixed(line)
+    model = chosen_model(line, ("re", "fe", "pa"))
+    if line.flag("normal") and model != "re":
+        raise StataError(198, "option normal not allowed")
+    if model == "pa":
+        fit_population_averaged(session, line, "xtpoisson", "poisson", "log", "IRR" if line.flag("irr") else None)
+        return
+    if model == "re":
+        if line.flag("normal"):
+            fit_normal(session, line, POISSON)
+        else:
+            gamma_poisson(session, line)
+        return
+    _refuse(line)
     panel = _Panel(session, line, panel_variable(session, line.text_option("i")), binary=False)
     if np.any(panel.y < 0.0):
         raise StataError(459, f"{panel.depvar} must be greater than or equal to zero")
@@ -265,6 +280,6 @@ def xtpoisson(session: Session, line: Line) -> None:
 
 def _as_panel(panel: _Panel, result: MlResult) -> None:
     result.header_extra = panel.group_entries()
-    result.header_left = [f"Group variable: {panel.group}", "", " " * 53 + "Obs per group:"]
+    result.header_left = [f"Group variable: {panel.group}"]
     result.pseudo = False
     result.macros["model"] = "fe"

@@ -62,7 +62,9 @@ def parse_expressions(session: Session, text: str) -> tuple[list[Equation], Para
             if colon and variables.strip():
                 words = session.expand_varlist(variables, fv=True, ts=True)
                 if any("." in word for word in words):
-                    raise unsupported("factor variables and time-series operators in a linear combination of parameters are")
+                    raise unsupported(
+                        "factor variables and time-series operators in a linear combination of parameters are"
+                    )
                 constant = [word for word in words if word == "_cons"]
                 words = [word for word in words if word != "_cons"]
                 positions = [parameters.position(f"{key}:{word}") for word in words]

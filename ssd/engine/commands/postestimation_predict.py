@@ -24,7 +24,12 @@ _FLAGS = (
     "XB", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
     "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance", "Pearson", "D", "DR",
     "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected",
-    "PC1", "PU0", "NU0", "Y", "YResiduals", "MSE", "Variance",
+    "PC1", "PU0", "NU0", "IRU0", "Y", "YResiduals", "MSE", "Variance", "YHAT", "TE", "M", "SIGMA", "P11", "P10", "P01", "P00", "PMargin", "PMARG1",
+    "PMARG2", "PCOND", "PCOND1", "PCOND2", "XBTRT", "PTRT", "YCTRT", "YCNTRT", "CTE", "CMean", "CVARiance", "XBSCAle",
+    "YStar", "FITted", "REFfects",
+    "BARTlett", "REGRession", "NOROTated", "CENTer",
+    "HR", "SHR", "BASESurv", "BASEChazard", "BASEHc", "CSNell", "MGale", "SCHoenfeld", "SCAledsch", "ESR", "DFBeta",
+    "SUrv", "HAZard", "MEDian", "MEAN", "TIME", "LNTime", "CSUrv", "CCSnell", "CMGale", "BASECif", "BASECSHazard",
 )  # fmt: skip
 
 
@@ -144,7 +149,9 @@ class Request:
 
 @command(
     "predict",
-    "newvarlist [if] [in] [, " + " ".join(_FLAGS) + " Equation(string) OUTcome(string) DYNamic(string) STRuctural]",
+    "newvarlist [if] [in] [, "
+    + " ".join(_FLAGS)
+    + " Equation(string) OUTcome(string) DYNamic(string) STRuctural PR(string) E(string) YStar(string)]",
     minimum=4,
     refused="reps(), statistics of commands not listed in the reference",
 )
@@ -153,7 +160,14 @@ def predict(session: Session, line: Line) -> None:
     from ssd.engine.commands.postestimation_statistics import statistics_of
 
     estimation = estimation_of(session)
+    several = estimation.predictions.get("predict_several")
+    if callable(several) and several(session, line):
+        return
     storage, names = _new_variables(session, line)
+    whole = estimation.predictions.get("predict_all")
+    if callable(whole):
+        whole(session, line, storage, names)
+        return
     own = estimation.predictions.get("predict")
     if callable(own):
         _store_own(session, line, own, storage, names)
@@ -163,6 +177,7 @@ def predict(session: Session, line: Line) -> None:
             raise StataError(198, f"option {option} not allowed")
     statistics = statistics_of(session, estimation)
     chosen = [flag.lower() for flag in _FLAGS if flag != "NOOFFset" and line.flag(flag.lower())]
+    chosen += [name for name in ("pr", "e", "ystar") if line.text_option(name) is not None]
     if len(chosen) > 1:
         raise StataError(198, "only one statistic may be specified")
     default, note = statistics.default, statistics.note

@@ -46,17 +46,18 @@ def require_estimates(session: Session) -> tuple[list[str], FloatArray, FloatArr
 @command(
     "test", "[anything(equalok everything)] [, ACCumulate Coef noTest Mtest MTest2(string) MINimum COMmon CONStant]",
     minimum=2, stored="r(p) r(F) r(df) r(df_r) r(chi2) r(drop) r(dropped_#)",
-    refused="mtest, minimum, common, constant, [eqlist]: varlist",
+    refused="mtest, minimum, coef",
 )  # fmt: skip
 def test(session: Session, line: Line) -> None:
     """Wald tests of linear hypotheses after estimation."""
     from ssd.engine.errors import unsupported
 
-    for name in ("mtest", "mtest2", "minimum", "common", "constant", "coef"):
+    for name in ("mtest", "mtest2", "minimum", "coef"):
         if line.options.get(name):
             raise unsupported(f"option {name} of test is")
     names, _, _, _ = require_estimates(session)
-    forms = _restrictions(session, line.anything, names)
+    constant, common = line.flag("constant"), line.flag("common")
+    forms = _restrictions(session, line.anything, names, constant=constant, common=common)
     if line.flag("accumulate"):
         earlier = session.e.hidden.get("test_forms")
         if isinstance(earlier, list):
@@ -64,10 +65,15 @@ def test(session: Session, line: Line) -> None:
     _wald_test(session, forms, names)
 
 
-def _restrictions(session: Session, text: str, names: Sequence[str]) -> list[LinearForm]:
+def _restrictions(
+    session: Session, text: str, names: Sequence[str], *, constant: bool = False, common: bool = False
+) -> list[LinearForm]:
     stripped = text.strip()
     if not stripped:
         raise StataError(302, "last test not found")
+    equations = re.fullmatch(r"\[([^\]]+)\]\s*(?::(.*))?", stripped, re.DOTALL)
+    if equations and ("=" in equations[1] or equations[2] is not None):
+        return _across_equations(session, equations[1], equations[2], names, constant=constant, common=common)
     equation = re.fullmatch(r"\[([^\]=]+)\]", stripped)
     if equation:
         return [_unit(j, len(names)) for j, name in enumerate(names)
@@ -75,7 +81,7 @@ def _restrictions(session: Session, text: str, names: Sequence[str]) -> list[Lin
     if stripped.startswith("(") and _groups(stripped) is not None:
         forms: list[LinearForm] = []
         for inner in _groups(stripped) or []:
-            forms.extend(_restrictions(session, inner, names))
+            forms.extend(_restrictions(session, inner, names, constant=constant, common=common))
         return forms
     if "=" in stripped:
         return parse_restriction(session, stripped)
@@ -83,6 +89,42 @@ def _restrictions(session: Session, text: str, names: Sequence[str]) -> list[Lin
     for word in stripped.split():
         forms.extend(_word(session, word, names))
     return forms
+
+
+def _across_equations(
+    session: Session, typed: str, terms: str | None, names: Sequence[str], *, constant: bool, common: bool
+) -> list[LinearForm]:
+    """`[eq1=eq2=…]: varlist`: equal coefficients across equations; `[eq]: varlist`: zero in one equation.
+
+    Without a varlist those of the first equation, `common` those in all of them; `constant` adds the constant.
+    """
+    chosen = [each.strip() for each in typed.split("=")]
+    owned: dict[str, dict[str, int]] = {each: {} for each in chosen}
+    for j, name in enumerate(names):
+        owner, _, bare = name.rpartition(":")
+        if owner in owned:
+            owned[owner][plain_term(bare)] = j
+    absent = next((each for each in chosen if not owned[each]), None)
+    if absent is not None:
+        raise StataError(303, f"equation [{absent}] not found")
+    first = owned[chosen[0]]
+    if terms is not None and terms.strip():
+        wanted = [plain_term(word) for word in terms.split()]
+    else:
+        wanted = [term for term in first if constant or term != "_cons"]
+        if common:
+            wanted = [term for term in wanted if all(term in owned[each] for each in chosen)]
+    for term in wanted:
+        lacking = next((each for each in chosen if term not in owned[each]), None)
+        if lacking is not None:
+            raise StataError(111, f"[{lacking}]{term} not found")
+    if len(chosen) == 1:
+        return [_unit(first[term], len(names)) for term in wanted]
+    return [
+        LinearForm(_unit(first[term], len(names)).weights - _unit(owned[other][term], len(names)).weights)
+        for other in chosen[1:]
+        for term in wanted
+    ]
 
 
 def _word(session: Session, word: str, names: Sequence[str]) -> list[LinearForm]:
@@ -94,6 +136,12 @@ def _word(session: Session, word: str, names: Sequence[str]) -> list[LinearForm]
             return [_unit(j, len(names)) for j in hits]
     if re.fullmatch(r"\w+", word) and coefficient_position(names, "", word) is None and word in session.data.variables:
         raise StataError(111, f"{word} not found")
+    if re.fullmatch(r"[\w.#@]+", word):
+        # A name alone stands for the coefficient in every equation that has it.
+        wanted = plain_term(word)
+        hits = [j for j, name in enumerate(names) if plain_term(name.rpartition(":")[2]) == wanted]
+        if len(hits) > 1:
+            return [_unit(j, len(names)) for j in hits]
     return [parse_form(session, word)]
 
 
@@ -245,7 +293,7 @@ def lincom(session: Session, line: Line) -> None:
     session.r = ResultSet(scalars={k: v if math.isfinite(v) else MISSING for k, v in scalars.items()})
 
 
-_REFERENCE = re.compile(r"(?:\[([^\]]+)\]\s*)?_b\[([^\]]+)\]|\[([^\]]+)\]([A-Za-z_][\w.#]*)")
+_REFERENCE = re.compile(r"(?:\[([^\]]+)\]\s*)?_b\[((?:[^\[\]]|\[[^\[\]]*\])+)\]|\[([^\]]+)\]([A-Za-z_][\w.#]*)")
 
 
 @command("nlcom", "anything(equalok everything) [, Level(cilevel) POST ITERate(integer 100) DF(real -1)]",

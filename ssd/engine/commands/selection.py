@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,25 +25,25 @@ from ssd.engine.commands.estimation import (
     replay,
 )
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
-from ssd.engine.commands.postestimation_statistics import Statistics
-from ssd.engine.errors import StataError, no_observations
+from ssd.engine.commands.response_predictions import Prediction, Predictions, censored_predictions, linear_form
+from ssd.engine.errors import StataError, insufficient_observations, no_observations
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count, number
 from ssd.engine.stats.binary import Probit
 from ssd.engine.stats.design import Design, complete
 from ssd.engine.stats.distributions import chi2_tail, critical
+from ssd.engine.stats.jets import Jet, exp, mills_ratio, normal_probability, tanh
 from ssd.engine.stats.likelihood import Equation, Maximum, maximize
 from ssd.engine.stats.linear import least_squares, with_constant
 from ssd.engine.stats.selection import Heckman, mills
 from ssd.engine.stats.terms import Component, Term, split_words
 
 if TYPE_CHECKING:
-    from ssd.engine.commands.postestimation_predict import Request
     from ssd.engine.session import Session
 
 
 @dataclass
-class _Model:
+class SelectionModel:
     depvar: str
     selection_name: str
     sample: Sample
@@ -80,7 +81,7 @@ def _selection_terms(session: Session, typed: str) -> tuple[Component | None, li
     return None, parse_varlist(session, split_words(body)), constant
 
 
-def _prepare(session: Session, line: Line) -> _Model:
+def prepare_selection(session: Session, line: Line) -> SelectionModel:
     typed = line.text_option("select")
     if not typed:
         raise StataError(198, "option select() required")
@@ -124,11 +125,13 @@ def _prepare(session: Session, line: Line) -> _Model:
     X[flags_in] = with_constant(regressors.X, constant)
     y = np.where(flags_in, y_all[rows], 0.0)
     name = "" if selector is None else operated_name(selector)
-    return _Model(operated_name(outcome), name, sample, flags_in, y, X, with_constant(selection.X, selection_constant),
-                  regressors.design, selection.design, vce, constant)  # fmt: skip
+    return SelectionModel(
+        operated_name(outcome), name, sample, flags_in, y, X, with_constant(selection.X, selection_constant),
+        regressors.design, selection.design, vce, constant,
+    )  # fmt: skip
 
 
-def _selection_probit(model: _Model) -> Maximum:
+def selection_probit(model: SelectionModel) -> Maximum:
     s = model.selected.astype(np.float64)
     return maximize(Probit(s), [Equation(model.Z)], np.zeros(model.Z.shape[1]), model.weights)
 
@@ -152,8 +155,8 @@ def heckman(session: Session, line: Line) -> None:
 
         raise unsupported("option constraints() is")
     level = level_of(session, line)
-    model = _prepare(session, line)
-    probit = _selection_probit(model)
+    model = prepare_selection(session, line)
+    probit = selection_probit(model)
     for option in ("nshazard", "mills"):
         name = line.text_option(option)
         if name:
@@ -180,7 +183,7 @@ class _TwoStep:
     lam: float
 
 
-def _heckman_two_step(model: _Model, probit: Maximum) -> _TwoStep:
+def _heckman_two_step(model: SelectionModel, probit: Maximum) -> _TwoStep:
     """Heckman's estimator and its covariance ([R] heckman, Methods and formulas)."""
     s = model.selected
     Z = model.Z[s]
@@ -193,6 +196,8 @@ def _heckman_two_step(model: _Model, probit: Maximum) -> _TwoStep:
     n = float(w.sum())
     beta = float(ls.coefficients[-1])
     variance = (ls.rss + beta * beta * float(w @ delta)) / n
+    if not variance > 0.0:
+        raise insufficient_observations()
     sigma = math.sqrt(variance)
     rho = max(-1.0, min(1.0, beta / sigma))
     D = 1.0 - rho * rho * delta
@@ -204,7 +209,7 @@ def _heckman_two_step(model: _Model, probit: Maximum) -> _TwoStep:
     return _TwoStep(ls.coefficients, (V + V.T) / 2.0, rho, sigma, rho * sigma)
 
 
-def _two_step(session: Session, line: Line, model: _Model, probit: Maximum, level: float) -> None:
+def _two_step(session: Session, line: Line, model: SelectionModel, probit: Maximum, level: float) -> None:
     fit = _heckman_two_step(model, probit)
     key = model.selection_key
     names = [f"{model.depvar}:{n}" for n in model.outcome_design.names]
@@ -228,6 +233,7 @@ def _two_step(session: Session, line: Line, model: _Model, probit: Maximum, leve
         Vce("conventional", typed=False), "heckma_p",
     )  # fmt: skip
     _common(result, model, 3.0)
+    result.predictions.update(_predictions(model, fit.sigma).entries())
     result.macros.update(method="two-step", vce="conventional")
     se = math.sqrt(float(V[-1, -1]))
     result.scalars.update(rho=fit.rho, sigma=fit.sigma, selambda=se)
@@ -248,7 +254,7 @@ def _two_step(session: Session, line: Line, model: _Model, probit: Maximum, leve
     finish(session, line, result, level)
 
 
-def _common(result: MlResult, model: _Model, k_eq: float) -> None:
+def _common(result: MlResult, model: SelectionModel, k_eq: float) -> None:
     slopes = [
         j for j, flag in enumerate(model.outcome_design.active) if flag and model.outcome_design.names[j] != "_cons"
     ]
@@ -265,10 +271,9 @@ def _common(result: MlResult, model: _Model, k_eq: float) -> None:
     result.scalars.update(N_selected=inside, N_nonselected=outside, N_cens=outside, k_eq=k_eq, k_dv=2.0)
     result.macros["depvar"] = f"{model.depvar} {model.selection_name}".strip()
     result.macros["title"] = "Heckman selection model"
-    result.predictions["statistics"] = _statistics(model)
 
 
-def _maximum_likelihood(session: Session, line: Line, model: _Model, probit: Maximum, level: float) -> None:
+def _maximum_likelihood(session: Session, line: Line, model: SelectionModel, probit: Maximum, level: float) -> None:
     first = _heckman_two_step(model, probit)
     rho = max(-0.85, min(0.85, first.rho))
     start = np.concatenate([first.b[:-1], probit.coefficients, [math.atanh(rho), math.log(first.sigma)]])
@@ -307,6 +312,7 @@ def _maximum_likelihood(session: Session, line: Line, model: _Model, probit: Max
     result.scalars["lambda"] = rho * sigma
     if kind == "LR":
         result.scalars["ll_c"] = ll_c
+    result.predictions.update(_predictions(model, None).entries())
     result.macros.update(method="ml", chi2_ct=kind)
     result.header_left = ["(regression model with sample selection)"]
     result.no_footer = True
@@ -330,27 +336,30 @@ def _maximum_likelihood(session: Session, line: Line, model: _Model, probit: Max
     finish(session, line, result, level)
 
 
-def _statistics(model: _Model) -> Statistics:
-    """xb, psel, mills, ycond and yexpected ([R] heckman postestimation)."""
-    key = model.selection_key
+def _predictions(model: SelectionModel, sigma: float | None) -> Predictions:
+    """xb, xbsel, psel, mills, ycond, yexpected and the censored moments ([R] heckman postestimation).
 
-    def selection_index(request: Request) -> FloatArray:
-        from ssd.engine.commands.postestimation_predict import linear_prediction
+    `sigma` is the two-step estimate; None when ln sigma and athrho are among the parameters.
+    """
 
-        return linear_prediction(request.session, request.estimation, request.rows, key, offset=False).xb(request.rows)
+    def scale(at: Sequence[Jet]) -> Jet:
+        return exp(at[-1]) if sigma is None else at[0] * 0.0 + sigma
 
-    def probability(request: Request) -> FloatArray:
-        from ssd.engine.stats.distributions import normal_cumulative
+    def selection_effect(at: Sequence[Jet]) -> Jet:
+        return tanh(at[-2]) * exp(at[-1]) if sigma is None else at[-1]
 
-        return normal_cumulative(selection_index(request))
+    def conditional(at: Sequence[Jet]) -> Jet:
+        return at[0] + selection_effect(at) * mills_ratio(at[1])
 
-    def conditional(request: Request) -> FloatArray:
-        return request.xb + request.scalar("lambda") * mills(selection_index(request))
-
-    return Statistics(
-        {
-            "xbsel": selection_index, "psel": probability, "mills": lambda r: mills(selection_index(r)),
-            "ycond": conditional, "yexpected": lambda r: probability(r) * conditional(r),
+    depvar = model.depvar
+    censored = censored_predictions(depvar, scale)
+    return replace(
+        censored,
+        simple={
+            "xb": linear_form(), "xbsel": Prediction("Linear prediction of selection", lambda at: at[1]),
+            "psel": Prediction(f"Pr({model.selection_key})", lambda at: normal_probability(at[1])),
+            "mills": Prediction("Mills' ratio", lambda at: mills_ratio(at[1])),
+            "ycond": Prediction(f"E({depvar}|Zg>0)", conditional),
+            "yexpected": Prediction(f"E({depvar}*|Pr(sel))", lambda at: normal_probability(at[1]) * conditional(at)),
         },
-        "xb", "(option xb assumed; fitted values)", model.depvar,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""alpha and kap: reliability of scales and agreement of raters."""
+"""alpha: reliability of scales."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import numpy as np
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import numeric_columns, select
-from ssd.engine.errors import StataError, no_observations, unsupported
+from ssd.engine.errors import StataError, insufficient_observations, no_observations, unsupported
 from ssd.engine.missing import MISSING, FloatArray, is_missing
-from ssd.engine.output.tables import abbreviate, count, right
-from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.output.tables import abbreviate, count, number
+from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
-from ssd.engine.stats.agreement import cronbach, item_signs, kappa_weights, two_rater_kappa
+from ssd.engine.stats.agreement import (
+    Alpha,
+    cronbach,
+    item_signs,
+    pairwise_moments,
+    scale_score,
+)
 
 
 @command(
@@ -20,23 +26,24 @@ from ssd.engine.stats.agreement import cronbach, item_signs, kappa_weights, two_
     "Reverse(varlist) STD]",
     by="recall",
     stored="r(alpha) r(k) r(cov) r(rho)",
-    refused="detail, label, min(); pairwise covariances with missing items",
+    refused="detail, label",
 )
 def alpha(session: Session, line: Line) -> None:
     """Cronbach's alpha of a scale."""
     for refused in ("detail", "label"):
         if line.flag(refused):
             raise unsupported(f"alpha, {refused}")
-    if line.options.get("min") not in (1, None):
-        raise unsupported("alpha, min()")
     names = line.varlist
     chosen = select(session, line, names if line.flag("casewise") else None)
     everything = numeric_columns(session, names, chosen.mask)
-    incomplete = is_missing(everything).any(axis=1)
-    if incomplete.any() and not line.flag("casewise"):
-        raise unsupported("alpha with missing items (pairwise covariances); use casewise:")
-    if everything.shape[0] < 2:
+    everything = np.where(is_missing(everything), np.nan, everything)
+    counts = pairwise_moments(everything)[1]
+    if not counts.size or counts.max() == 0:
         raise no_observations()
+    if counts.min() < 2:
+        raise insufficient_observations()
+    if not np.all(np.nanstd(everything, axis=0) > 0):
+        raise StataError(498, "constant items are not allowed; drop them from the scale")
     signs = _signs(line, names, everything)
     items = everything * signs
     standardize = line.flag("std")
@@ -58,9 +65,11 @@ def alpha(session: Session, line: Line) -> None:
         log.line(f"Scale reliability coefficient: {result.alpha:13.4f}")
     generated = line.text_option("generate") or _first(line.options.get("generate"))
     if generated:
-        scale = (items - items.mean(axis=0)) / items.std(axis=0, ddof=1) if standardize else items
+        score = scale_score(_scaled(items, standardize))
+        least = int(str(line.options.get("min") or 1))
+        enough = (~np.isnan(items)).sum(axis=1) >= least
         values = np.full(session.data.n_obs, MISSING)
-        values[chosen.mask] = scale.mean(axis=1)
+        values[chosen.mask] = np.where(enough & ~np.isnan(score), score, MISSING)
         session.data.add(generated, values)
     session.r = ResultSet(
         scalars={
@@ -82,10 +91,21 @@ def _signs(line: Line, names: list[str], items: FloatArray) -> FloatArray:
     return np.ones(len(names)) if line.flag("asis") else item_signs(items)
 
 
+def _scaled(items: FloatArray, standardize: bool) -> FloatArray:
+    if not standardize:
+        return items
+    return np.asarray((items - np.nanmean(items, axis=0)) / np.nanstd(items, axis=0, ddof=1))
+
+
+def _correlation(x: FloatArray, y: FloatArray) -> float:
+    both = ~np.isnan(x) & ~np.isnan(y)
+    return float(np.corrcoef(x[both], y[both])[0, 1])
+
+
 def _items(session: Session, names: list[str], items: FloatArray, signs: FloatArray, standardize: bool) -> None:
     """Item-test and item-rest correlations and alpha without each item."""
     log = session.log
-    scale = (items - items.mean(axis=0)) / items.std(axis=0, ddof=1) if standardize else items
+    scale = _scaled(items, standardize)
     average = "correlation" if standardize else "covariance "
     log.line("                                                            Average")
     log.line("                             Item-test     Item-rest       interitem")
@@ -93,74 +113,20 @@ def _items(session: Session, names: list[str], items: FloatArray, signs: FloatAr
     log.line("-" * 13 + "+" + "-" * 65)
     for position, name in enumerate(names):
         rest = np.delete(scale, position, axis=1)
-        with_all = float(np.corrcoef(scale[:, position], scale.mean(axis=1))[0, 1])
-        with_rest = float(np.corrcoef(scale[:, position], rest.mean(axis=1))[0, 1])
-        cells = f"{with_all:14.4f}{with_rest:14.4f}"
+        with_all = _correlation(scale[:, position], scale_score(scale))
+        with_rest = _correlation(scale[:, position], scale_score(rest))
+        cells = f"{with_all:13.4f}{with_rest:14.4f}"
         if rest.shape[1] > 1:
             without = cronbach(np.delete(items, position, axis=1), standardize)
-            cells += f"{without.average:16.7g}{without.alpha:11.4f}"
+            cells += f"{_average(without, standardize):>16}{without.alpha:12.4f}"
         sign = "+" if signs[position] > 0 else "-"
-        log.line(f"{abbreviate(name, 12):<12} |{count(items.shape[0]):>5}   {sign}  {cells}")
+        n = int((~np.isnan(items[:, position])).sum())
+        log.line(f"{abbreviate(name, 12):<12} |{count(n):>5}    {sign}{cells}")
     result = cronbach(items, standardize)
     log.line("-" * 13 + "+" + "-" * 65)
-    log.line(f"{'Test scale':<12} |{'':39}{result.average:16.7g}{result.alpha:11.4f}")
+    log.line(f"{'Test scale':<12} |{'':37}{_average(result, standardize):>16}{result.alpha:12.4f}")
 
 
-@command(
-    "kap",
-    "varlist(min=2 max=2) [if] [in] [fweight] [, Tab Wgt(string) Absolute]",
-    by="recall",
-    stored="r(N) r(prop_o) r(prop_e) r(kappa) r(z) r(se)",
-    refused="more than two raters, absolute, user weight matrices",
-)
-def kap(session: Session, line: Line) -> None:
-    """Kappa of two unique raters."""
-    if line.flag("absolute"):
-        raise unsupported("kap, absolute")
-    kind = (line.text_option("wgt") or "").strip()
-    if kind not in ("", "w", "w2"):
-        raise unsupported(f"kap, wgt({kind})")
-    first, second = line.varlist
-    chosen = select(session, line, line.varlist)
-    if not chosen.mask.any():
-        raise no_observations()
-    a, b = session.data.numeric(first)[chosen.mask], session.data.numeric(second)[chosen.mask]
-    levels = np.unique(np.concatenate([a, b]))
-    k = levels.size
-    if k < 2:
-        raise StataError(2001, "insufficient observations")
-    flat = np.bincount(
-        np.searchsorted(levels, a) * k + np.searchsorted(levels, b),
-        weights=chosen.frequencies(),
-        minlength=k * k,
-    )
-    table = flat.astype(np.float64).reshape(k, k)
-    if line.flag("tab"):
-        session.run(f"tabulate {first} {second}")
-    weights = kappa_weights(k, kind)
-    test = two_rater_kappa(table, weights)
-    log = session.log
-    log.line()
-    if kind:
-        log.line("Ratings weighted by:")
-        for row in weights:
-            log.line("".join(right(f"{v:.4f}", 10) for v in row))
-        log.line()
-    log.line("             Expected")
-    log.line("Agreement   agreement     Kappa   Std. err.         Z      Prob>Z")
-    log.line("-" * 65)
-    log.line(
-        f"{100 * test.observed:7.2f}%{100 * test.expected:11.2f}%"
-        f"{test.kappa:11.4f}{test.se:11.4f}{test.z:11.2f}{test.p:12.4f}"
-    )
-    session.r = ResultSet(
-        scalars={
-            "N": float(table.sum()),
-            "prop_o": test.observed,
-            "prop_e": test.expected,
-            "kappa": test.kappa,
-            "z": test.z,
-            "se": test.se,
-        },
-        matrices={"table": Matrix.of(table)},
-    )
+def _average(result: Alpha, standardize: bool) -> str:
+    """Average correlations have four decimals, covariances as many as fit."""
+    return f"{result.average:.4f}" if standardize else number(result.average)

@@ -132,13 +132,13 @@ def anova(session: Session, line: Line) -> None:
     if len(words) < 2:
         raise StataError(102, "too few variables specified")
     y_name = session.expand_varlist(words[0])[0]
-    labels = _term_labels(session, words[1:])
+    labels = term_labels(session, words[1:])
     involved = list(dict.fromkeys(part.removeprefix("c.") for label in labels for part in label.split("#")))
     chosen = select(session, line, [y_name, *involved])
     if not chosen.mask.any():
         raise no_observations()
     y = session.data.numeric(y_name)[chosen.mask]
-    terms = [Term(label, _term_columns(session, label, chosen)) for label in labels]
+    terms = [Term(label, term_columns(session, label, chosen)) for label in labels]
     sequential = line.flag("sequential")
     fitted = factorial(y, terms, chosen.frequencies(), chosen.n, sequential)
     _replayable_regression(session, line, y_name, labels)
@@ -146,7 +146,8 @@ def anova(session: Session, line: Line) -> None:
     _store_anova(session, line, y_name, fitted)
 
 
-def _term_labels(session: Session, words: list[str]) -> list[str]:
+def term_labels(session: Session, words: list[str]) -> list[str]:
+    """The terms of a model, factorial specifications written out: a, c.x, a#b."""
     labels: list[str] = []
     for word in words:
         parts = []
@@ -165,7 +166,8 @@ def _term_labels(session: Session, words: list[str]) -> list[str]:
     return list(dict.fromkeys(labels))
 
 
-def _term_columns(session: Session, label: str, chosen: Selection) -> FloatArray:
+def term_columns(session: Session, label: str, chosen: Selection) -> FloatArray:
+    """Effect-coded columns of a term over the chosen observations. Raises r(452) for levels that are not whole."""
     parts = []
     for piece in label.split("#"):
         if piece.startswith("c."):

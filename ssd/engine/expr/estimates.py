@@ -43,6 +43,9 @@ def find_column(columns: Sequence[str], equation: str, name: str) -> int | None:
         for spelling in (name, f"/:{name[1:]}", f"{name[1:]}:_cons"):
             if spelling in columns:
                 return list(columns).index(spelling)
+    if name == "_cons" and f"/:{equation}" in columns:
+        # Before version 15 free parameters were equations with a constant only.
+        return list(columns).index(f"/:{equation}")
     wanted = plain_term(name)
     for position, column in enumerate(columns):
         owner, _, term = column.rpartition(":")

@@ -28,7 +28,7 @@ _MISSING: Final = re.compile(r"\.([a-z])?(?!\w)")
 _OPERATED: Final = re.compile(r"((?:[LFDSlfds]\d*)+(?:\.(?:[LFDSlfds]\d*)+(?=\.))*)\.([^\W\d]\w*)")
 """`L2D.gnp`; `L2.D.gnp` is the same."""
 _NAME: Final = re.compile(r"[^\W\d]\w*")
-_ESTIMATE: Final = re.compile(r"(?:\[([^\[\]]+)\]\s*)?(_b|_coef|_se)\s*\[\s*([^\]]*?)\s*\]")
+_ESTIMATE: Final = re.compile(r"(?:\[([^\[\]]+)\]\s*)?(_b|_coef|_se)\s*\[\s*((?:[^\[\]]|\[[^\[\]]*\])*?)\s*\]")
 _EQUATION: Final = re.compile(r"\[\s*([^\[\]]+?)\s*\]\s*([^\W\d][\w.#]*)")
 _SIGN: Final = re.compile(r"==|!=|~=|>=|<=|[-+*/^()\[\],<>&|!~=:]")
 _DATE_LITERAL: Final = re.compile(

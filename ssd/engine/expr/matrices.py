@@ -113,4 +113,8 @@ def matrix_functions() -> Table:
         table, "matmissing", "x",
         lambda c, a: float(not np.all(np.abs(stored_matrix(a, c).values) < MISSING)), context=True,
     )  # fmt: skip
+    entry(
+        table, "diag0cnt", "x",
+        lambda c, a: float(np.sum(np.diag(_square(stored_matrix(a, c)).values) == 0.0)), context=True,
+    )  # fmt: skip
     return table

@@ -199,6 +199,28 @@ def _label_name(node: Node) -> str:
     return _name_of(node)
 
 
+def _frame_value(context: Context, link: Node, variable: Node, unmatched: Any = None) -> Value:
+    """frval(linkvar, varname [, unmatched]): the linked frame's value for each observation."""
+    from ssd.engine.commands.language_framelinks import linked_rows, looked_up
+    from ssd.engine.data.names import match_variables
+    from ssd.engine.data.storage import widen
+
+    session = context.session
+    name = session.expand_varlist(_name_of(link))[0]
+    other, rows = linked_rows(session, name)
+    source = _name_of(variable)
+    values = looked_up(session, name, source)
+    if values.dtype != object:
+        kind = other.variables[match_variables(other.variables, source)[0]].type
+        values = widen(values, kind)
+    if unmatched is not None:
+        values = np.where(rows >= 0, values, unmatched)
+    if context.rows:
+        return values
+    first = values[0] if len(values) else MISSING
+    return first if isinstance(first, str) else float(first)
+
+
 def programming_functions() -> Table:
     table: Table = {}
     entry(table, "cond", "naa|a", _cond)
@@ -225,6 +247,7 @@ def programming_functions() -> Table:
     entry(table, "smallestdouble", "", lambda: 2.0**-1022)
     for name, run in (("r", _r), ("e", _e), ("s", _s), ("c", _c), ("scalar", _scalar), ("matrix", _matrix)):
         entry(table, name, "x", run, context=True)
+    entry(table, "frval", "xx|a", _frame_value, context=True)
     entry(table, "fileexists", "s", _file_exists, context=True)
     entry(table, "direxists", "s", _dir_exists, context=True)
     entry(table, "has_eprop", "x", lambda c, n: _has_eprop(c, _label_name(n)), context=True)

@@ -46,6 +46,7 @@ class CoefficientTable:
     hidden_equations: frozenset[str] = frozenset()
     base_equations: frozenset[str] = frozenset()
     """Equations shown as "(base outcome)" only."""
+    base_note: str = "base outcome"
     equation_headings: bool = False
     """Name the equation even when there is only one."""
     not_estimable: frozenset[str] = frozenset()
@@ -53,6 +54,10 @@ class CoefficientTable:
     """Coefficients that constraints fix at a value."""
     omitted: frozenset[str] = frozenset()
     """Names that print "(omitted)" without saying so themselves."""
+    untested: frozenset[str] = frozenset()
+    """Names whose statistic and p-value are left blank (cut points)."""
+    untransformed: frozenset[str] = frozenset()
+    """Equations that stay on the coefficient scale in a table of exponentiated coefficients."""
     no_tests: bool = False
     """Leave out the statistic and p columns (predictive margins without tests)."""
     no_footer: bool = False
@@ -60,6 +65,7 @@ class CoefficientTable:
     upper_heading: str = ""
     """Line above the column headings in place of that of `vce_heading`."""
     width: int = field(default=12)
+    """Of the column of names: at least this when given, as wide as the levels of factors need once printed."""
 
 
 def result_table(table: CoefficientTable) -> Matrix:
@@ -82,6 +88,8 @@ def result_table(table: CoefficientTable) -> Matrix:
 
 
 def _transformed(table: CoefficientTable, name: str) -> bool:
+    if table.untransformed and _equation(name) in table.untransformed:
+        return False
     return table.eform and not (name.startswith("/") and not table.ancillary_eform)
 
 
@@ -111,7 +119,8 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
     print_headings(log, table)
     previous: str | None = None
     equations = [_equation(name) for name in table.names]
-    several = table.equation_headings or len({equation for equation in equations if equation and equation != "/"}) > 1
+    named = {equation for equation in equations if equation and equation != "/"} - table.hidden_equations
+    several = table.equation_headings or len(named) > 1
     start = 0
     for position in range(len(table.names) + 1 if table.names else 0):
         if position < len(table.names) and equations[position] == equations[start]:
@@ -119,7 +128,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
         equation = equations[start]
         if equation in table.base_equations:
             log.line("-" * (table.width + 1) + "+" + "-" * 64)
-            log.line(f"{_abbreviate(equation, table.width):<{table.width}} |  (base outcome)")
+            log.line(f"{_abbreviate(equation, table.width):<{table.width}} |  ({table.base_note})")
         elif equation not in table.hidden_equations:
             previous = (
                 equation if equation == "/" and previous == "/" else _equation_rule(log, table, equation, several)
@@ -204,7 +213,7 @@ def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float,
         return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."
     if transform:
         b, se, low, high = math.exp(b), se * math.exp(b), math.exp(low), math.exp(high)
-    return coefficient_row(b, se, t, p, low, high, tests=not table.no_tests)
+    return coefficient_row(b, se, t, p, low, high, tests=not (table.no_tests or name in table.untested))
 
 
 def coefficient_row(b: float, se: float, t: float, p: float, low: float, high: float, *, tests: bool = True) -> str:
@@ -243,7 +252,7 @@ class _Labels:
         self.table = table
         self.parts = [self._split(name) for name in table.names]
         self.width = 12
-        longest = 12
+        longest = max(12, table.width)
         for positions in (range(len(table.names)),):
             for group in self.groups(positions):
                 shown = [j for j in group if self.is_shown(j)]
@@ -434,7 +443,10 @@ def count(value: float) -> str:
 def print_header(
     log: Log, left: Sequence[str], entries: Sequence[Entry], *, label_width: int = 0, value_width: int = 6
 ) -> None:
-    """Lines with text on the left and `label = value` flush right at column 78. An empty label is a blank."""
+    """Lines with text on the left and `label = value` flush right at column 78.
+
+    An entry without label is a blank, one without value a heading of those that follow.
+    """
     labels = max([label_width, *(len(entry.label) for entry in entries)])
     values = max([value_width, *(len(entry.value) for entry in entries)])
     total = max(len(left), len(entries))
@@ -442,8 +454,10 @@ def print_header(
         text = left[i] if i < len(left) else ""
         if i < len(entries) and entries[i].label:
             right = f"{entries[i].label:<{labels}} = {entries[i].value:>{values}}"
+            if not entries[i].value:
+                right = entries[i].label.ljust(len(right))
             gap = WIDTH - len(right)
-            log.line(f"{text:<{gap}}{right}" if len(text) < gap else f"{text} {right}")
+            log.line((f"{text:<{gap}}{right}" if len(text) < gap else f"{text} {right}").rstrip())
         else:
             log.line(text.rstrip())
 

@@ -79,7 +79,8 @@ def _gradient(equations: Sequence[Equation], S: FloatArray, w: FloatArray) -> Fl
     return np.concatenate([_project(eq, S[:, e] * w) for e, eq in enumerate(equations)])
 
 
-def _hessian(equations: Sequence[Equation], H: FloatArray, w: FloatArray) -> FloatArray:
+def hessian(equations: Sequence[Equation], H: FloatArray, w: FloatArray) -> FloatArray:
+    """Second derivatives by the coefficients from those by the indices, H (n, E, E), weighted by w (n,)."""
     blocks: list[list[FloatArray]] = []
     for e, left in enumerate(equations):
         row: list[FloatArray] = []
@@ -132,8 +133,8 @@ def maximize(
         if not np.isfinite(value):
             raise StataError(1400, "initial values not feasible")
         gradient = T.T @ _gradient(equations, S, w)
-        information = -(T.T @ _hessian(equations, H, w) @ T)
-        step, definite = _direction(information, gradient)
+        information = -(T.T @ hessian(equations, H, w) @ T)
+        step, definite = direction(information, gradient)
         history.append(value)
         concave.append(not definite)
         decrement = float(gradient @ step)
@@ -148,7 +149,7 @@ def maximize(
         free = _polish(model, equations, free, w, T, a, evaluate)
     b = T @ free + a
     ll, S, H = model.derivatives(indices(b, equations, n))
-    information = -(T.T @ _hessian(equations, H, w) @ T)
+    information = -(T.T @ hessian(equations, H, w) @ T)
     covariance = T @ symmetric_inverse(information) @ T.T
     gradient = _gradient(equations, S, w)
     return Maximum(b, covariance, float(w @ ll), score_rows(equations, S), history, concave, converged, gradient)
@@ -167,7 +168,7 @@ def _polish(
     for _ in range(2):
         ll, S, H = model.derivatives(indices(T @ free + a, equations, len(w)))
         gradient = T.T @ _gradient(equations, S, w)
-        step, definite = _direction(-(T.T @ _hessian(equations, H, w) @ T), gradient)
+        step, definite = direction(-(T.T @ hessian(equations, H, w) @ T), gradient)
         value = float(w @ ll)
         if not definite or float(gradient @ step) < 1e-20 or evaluate(free + step) < value - 1e-12 * abs(value):
             break
@@ -175,7 +176,7 @@ def _polish(
     return free
 
 
-def _direction(information: FloatArray, gradient: FloatArray) -> tuple[FloatArray, bool]:
+def direction(information: FloatArray, gradient: FloatArray) -> tuple[FloatArray, bool]:
     """Newton step; when the information is not positive definite its eigenvalues are made positive."""
     scale = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
     scaled = information / np.outer(scale, scale)
