@@ -1,154 +1,181 @@
-"""power: sample size and power for means and proportions."""
+"""power: sample sizes, power and detectable effects of tests, one at a time or as a table and a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import product
 from math import ceil
 
 from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.power_methods import METHODS, Method, Parameters, Row
+from ssd.engine.commands.power_report import draw, print_one, print_table
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
-from ssd.engine.output.tables import count
-from ssd.engine.results import ResultSet
+from ssd.engine.graphics.options import Options
+from ssd.engine.lang.numlist import parse_numlist
+from ssd.engine.lang.quoting import split_terms
+from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.session import Session
-from ssd.engine.stats import power as formulas
+from ssd.engine.stats.power import nearest_alternative, smallest
 
-TITLES = {
-    "onemean": "a one-sample mean test\nt test\nH0: m = m0  versus  Ha: m != m0",
-    "twomeans": "a two-sample means test\nt test assuming {sds}\nH0: m2 = m1  versus  Ha: m2 != m1",
-    "oneproportion": "a one-sample proportion test\nScore z test\nH0: p = p0  versus  Ha: p != p0",
-    "twoproportions": "a two-sample proportions test\nPearson's chi-squared test\nH0: p2 = p1  versus  Ha: p2 != p1",
-}
+_LISTS = ("alpha", "power", "beta", "n", "n1", "n2", "nratio", "npergroup", "sd", "sd1", "sd2", "sddiff", "corr",
+          "diff", "ratio", "varerror", "varmeans")  # fmt: skip
+_COMBINATIONS = 10_000
 
 
 @command(
     "power",
-    "anything [, Alpha(real 0.05) Power(real 0.8) Beta(real -1) N(integer 0) N1(integer 0) N2(integer 0) "
-    "NRATio(real 1) "
-    "SD(real 1) SD1(real 0) SD2(real 0) DIFF(string) ONESIDed]",
-    stored="r(alpha) r(power) r(beta) r(delta) r(N) r(N1) r(N2)",
-    refused="other methods, numlists, table(), graph, test(), knownsds, effect-size determination",
+    "[anything(everything)] [, Alpha(string) Power(string) Beta(string) N(string) N1(string) N2(string) NRATio(string) "
+    "NPERGroup(string) SD(string) SD1(string) SD2(string) SDDiff(string) CORR(string) DIFF(string) RATIO(string) "
+    "VARERRor(string) VARMeans(string) NGroups(integer 0) KNOWNSDs ONESIDed DIRection(string) TABle NOTABle GRAPH "
+    "GRAPH(string) ]",
+    stored="r(alpha) r(power) r(beta) r(delta) r(N) r(N1) r(N2) r(nratio) r(onesided) and the parameters by name; "
+    "r(pss_table); r(type) r(method)",
+    refused="cmh, mcc, trend, repeated, twoway, pairedproportions, slope, rsquared, cox, logrank, exponential, cluster "
+    "designs; test(), nfractional, table() with columns",
 )
 def power(session: Session, line: Line) -> None:
-    """Sample size or power of tests of means and proportions."""
-    words = line.anything.split()
-    method = words[0] if words else ""
-    if method not in TITLES:
-        raise unsupported(f"power {method}") if method else invalid_syntax()
-    values = [session.evaluate_number(word) for word in words[1:]]
-    if line.text_option("diff") and len(values) == 1:
-        values.append(values[0] + session.evaluate_number(str(line.options["diff"])))
-    if len(values) != 2:
-        raise StataError(198, "two parameter values required")
-    alpha = _value(line, "alpha")
-    sides = 1 if line.flag("onesided") else 2
-    target = 1 - _value(line, "beta") if _value(line, "beta") >= 0 else _value(line, "power")
-    if not 0 < alpha < 1 or not 0 < target < 1 or values[0] == values[1]:
-        raise StataError(198, "alpha() and power() must be between 0 and 1, and the two values must differ")
-    if method.startswith("two"):
-        _two_samples(session, line, method, values, alpha, sides, target)
-    else:
-        _one_sample(session, line, method, values, alpha, sides, target)
-
-
-def _value(line: Line, name: str) -> float:
-    found = line.options.get(name)
-    return float(found) if isinstance(found, (int, float)) else 0.0
-
-
-def _solve(power_at: Callable[[int], float], target: float) -> int:
-    try:
-        return formulas.smallest(power_at, target)
-    except OverflowError:
-        raise StataError(459, "no feasible sample size found") from None
-
-
-def _one_sample(
-    session: Session, line: Line, method: str, values: list[float], alpha: float, sides: int, target: float
-) -> None:
-    sd = _value(line, "sd")
-
-    def power_at(n: int) -> float:
-        if method == "onemean":
-            return formulas.one_mean(n, values[1] - values[0], sd, alpha, sides)
-        return formulas.one_proportion(n, values[0], values[1], alpha, sides)
-
-    given = int(_value(line, "n"))
-    n = given or _solve(power_at, target)
-    reached = power_at(n)
-    names = ("m0", "ma") if method == "onemean" else ("p0", "pa")
-    delta = (values[1] - values[0]) / (sd if method == "onemean" else 1.0)
-    extra = {"sd": sd} if method == "onemean" else {}
-    _report(
-        session, method, alpha, target, reached, delta, dict(zip(names, values, strict=True)) | extra, given, [n], sides
+    """Sample size, power or detectable effect of tests of means, proportions, correlations, variances and ANOVA."""
+    words = split_terms(line.anything)
+    if not words:
+        raise invalid_syntax()
+    method = METHODS.get(words[0])
+    if method is None:
+        raise unsupported(f"power {words[0]} is")
+    grid = _grid(session, line, method, words[1:])
+    many = len(grid) > 1 or line.flag("table") or line.flag("graph") or bool(line.text_option("graph"))
+    rows = [_solved(line, method, values) for values in grid]
+    show_table = (many and not line.flag("notable") and not _wants_graph(line)) or line.flag("table")
+    if show_table:
+        print_table(session, method, rows)
+    elif not many:
+        print_one(session, method, rows[0])
+    if _wants_graph(line):
+        draw(session, method, rows, Options(line.text_option("graph")))
+    columns = list(dict.fromkeys(name for row in rows for name in row.results))
+    table = [[row.results.get(name, float("nan")) for name in columns] for row in rows]
+    session.r = ResultSet(
+        scalars={**rows[-1].results, "onesided": float(line.flag("onesided")), "N": rows[-1].results["N"]},
+        macros={"type": "test", "method": words[0]},
+        matrices={"pss_table": Matrix.of(table, None, columns)},  # type: ignore[arg-type]
     )
 
 
-def _two_samples(
-    session: Session, line: Line, method: str, values: list[float], alpha: float, sides: int, target: float
-) -> None:
-    ratio = _value(line, "nratio")
-    sd1, sd2 = _value(line, "sd1") or _value(line, "sd"), _value(line, "sd2") or _value(line, "sd")
+def _wants_graph(line: Line) -> bool:
+    return line.flag("graph") or bool(line.text_option("graph"))
 
-    def power_of(n1: float, n2: float) -> float:
-        if method == "twomeans":
-            return formulas.two_means(n1, n2, values[1] - values[0], sd1, sd2, alpha, sides)
-        return formulas.two_proportions(n1, n2, values[0], values[1], alpha, sides)
 
-    n1, n2, n = (int(_value(line, name)) for name in ("n1", "n2", "n"))
-    given = n1 or n2 or n
-    if n and not (n1 or n2):
-        n1 = int(n / (1 + ratio))
+def _numbers(session: Session, text: str) -> list[float]:
+    """A numlist, in parentheses or not, or one expression."""
+    bare = text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    try:
+        return parse_numlist(bare)
+    except StataError:
+        return [session.evaluate_number(bare)]
+
+
+def _grid(session: Session, line: Line, method: Method, words: list[str]) -> list[Parameters]:
+    """All combinations of the values typed. Raises r(198) for values that make no test."""
+    lists: dict[str, list[float]] = {}
+    if method.groups:
+        if words:
+            means = [_numbers(session, word)[0] for word in words]
+            lists |= {f"m{k}": [mean] for k, mean in enumerate(means, start=1)}
+    else:
+        if len(words) > len(method.arguments):
+            raise invalid_syntax()
+        lists |= {name: _numbers(session, word) for name, word in zip(method.arguments, words, strict=False)}
+    for name in _LISTS:
+        typed = line.text_option(name)
+        if typed is not None:
+            if name not in method.options:
+                raise StataError(198, f"option {name}() not allowed")
+            lists[name] = _numbers(session, typed)
+    if line.options.get("ngroups"):
+        lists["ngroups"] = [float(str(line.options["ngroups"]))]
+    for name, value in method.defaults.items():
+        lists.setdefault(name, [value])
+    lists.setdefault("alpha", [0.05])
+    if "beta" in lists:
+        lists["power"] = [1.0 - value for value in lists.pop("beta")]
+    total = 1
+    for values in lists.values():
+        total *= len(values)
+    if total > _COMBINATIONS:
+        raise StataError(198, "too many combinations of values")
+    return [dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
+
+
+def _solved(line: Line, method: Method, typed: Parameters) -> Row:
+    """One combination with what was to be found filled in."""
+    values = method.completed(dict(typed))
+    sides = 1 if line.flag("onesided") else 2
+    known = line.flag("knownsds")
+    if known and not method.may_know_sd:
+        raise StataError(198, "option knownsds not allowed")
+    if not 0 < values["alpha"] < 1 or not 0 < values.get("power", 0.5) < 1:
+        raise StataError(198, "alpha() and power() must be between 0 and 1")
+    given = [name for name in ("n", "n1", "n2", "npergroup") if name in values]
+    if any(values[name] < 2 or values[name] != int(values[name]) for name in given):
+        raise StataError(198, "sample sizes must be integers of at least 2")
+    missing = [name for name in method.arguments if name not in values and method.needs_arguments]
+    if missing and missing == [method.arguments[-1]]:
+        if not given or "power" not in values or not method.finds_effect:
+            raise StataError(198, f"{missing[0]} must be specified")
+        return _effect(line, method, values, sides, known)
+    if missing:
+        raise StataError(198, "two parameter values required")
+    method.check(values)
+    if given:
+        sizes = _sizes(method, values)
+        reached = method.power(values, sizes, values["alpha"], sides, known)
+        return Row("power", values, sizes, reached, method, known, sides)
+    target = values.setdefault("power", 0.8)
+    try:
+        if method.samples == 2:
+            ratio = values["nratio"]
+            n1 = smallest(lambda n: method.power(values, [n, ceil(n * ratio)], values["alpha"], sides, known), target)
+            sizes = [n1, ceil(n1 * ratio)]
+        else:
+            sizes = [smallest(lambda n: method.power(values, [n], values["alpha"], sides, known), target)]
+    except OverflowError:
+        raise StataError(459, "no feasible sample size found") from None
+    return Row("size", values, sizes, target, method, known, sides)
+
+
+def _sizes(method: Method, values: Parameters) -> list[int]:
+    if method.groups:
+        return [int(values["npergroup"]) if "npergroup" in values else int(values["n"] / values["ngroups"])]
+    if method.samples == 1:
+        return [int(values["n"])]
+    ratio = values["nratio"]
+    n1, n2, n = (int(values.get(name, 0)) for name in ("n1", "n2", "n"))
+    if n and n1:
         n2 = n - n1
-    elif given:
+    elif n and n2:
+        n1 = n - n2
+    elif n:
+        n1 = int(n / (1 + ratio))
+        n2 = n - n1 if ratio != 1 else n1
+    else:
         n1, n2 = n1 or ceil(n2 / ratio), n2 or ceil(n1 * ratio)
-    else:
-        n1 = _solve(lambda size: power_of(size, ceil(size * ratio)), target)
-        n2 = ceil(n1 * ratio)
-    names = ("m1", "m2") if method == "twomeans" else ("p1", "p2")
-    shown = dict(zip(names, values, strict=True))
-    if method == "twomeans":
-        shown |= {"sd": sd1} if sd1 == sd2 else {"sd1": sd1, "sd2": sd2}
-    delta = values[1] - values[0]
-    _report(session, method, alpha, target, power_of(n1, n2), delta, shown, given, [n1, n2], sides)
+    if n1 < 1 or n2 < 1:
+        raise StataError(198, "each group needs at least one observation")
+    return [n1, n2]
 
 
-def _report(
-    session: Session, method: str, alpha: float, target: float, reached: float, delta: float, shown: dict[str, float],
-    given: int, sizes: list[int], sides: int,
-) -> None:  # fmt: skip
-    log = session.log
-    title, test, hypotheses = TITLES[method].format(sds="sd1 = sd2 = sd" if "sd" in shown else "sd1 != sd2").split("\n")
-    log.line()
-    log.line(f"Estimated {'power' if given else 'sample size' + ('s' if len(sizes) == 2 else '')} for {title}")
-    log.line(test)
-    sign = ">" if delta > 0 else "<"
-    log.line(hypotheses if sides == 2 else hypotheses.replace("!=", sign))
-    log.line()
-    log.line("Study parameters:")
-    log.line()
-    parameters = {"alpha": f"{alpha:.4f}"} | ({} if given else {"power": f"{target:.4f}"}) | {"delta": f"{delta:.4f}"}
-    if given:
-        parameters = {"alpha": f"{alpha:.4f}", "N": count(sum(sizes))} | parameters
-        if len(sizes) == 2:
-            parameters |= {"N1": count(sizes[0]), "N2": count(sizes[1])}
-    parameters |= {name: f"{value:.4f}" for name, value in shown.items()}
-    for name, text in parameters.items():
-        log.line(f"{name:>13} = {text:>9}")
-    log.line()
-    if given:
-        log.line("Estimated power:")
-        log.line()
-        log.line(f"{'power':>13} = {reached:9.4f}")
-    else:
-        log.line(f"Estimated sample size{'s' if len(sizes) == 2 else ''}:")
-        log.line()
-        log.line(f"{'N':>13} = {count(sum(sizes)):>9}")
-        if len(sizes) == 2:
-            log.line(f"{'N per group' if sizes[0] == sizes[1] else 'N1':>13} = {count(sizes[0]):>9}")
-            if sizes[0] != sizes[1]:
-                log.line(f"{'N2':>13} = {count(sizes[1]):>9}")
-    scalars = {"alpha": alpha, "power": reached if given else target, "beta": 1 - (reached if given else target)}
-    scalars |= {"delta": delta, "N": float(sum(sizes)), "onesided": float(sides == 1), **shown}
-    if len(sizes) == 2:
-        scalars |= {"N1": float(sizes[0]), "N2": float(sizes[1]), "nratio": sizes[1] / sizes[0]}
-    session.r = ResultSet(scalars=scalars, macros={"type": "test", "method": method})
+def _effect(line: Line, method: Method, values: Parameters, sides: int, known: bool) -> Row:
+    direction = (line.text_option("direction") or "upper").strip()
+    if not direction or not ("upper".startswith(direction) or "lower".startswith(direction)):
+        raise StataError(198, "direction() must be upper or lower")
+    name = method.arguments[-1]
+    sizes = _sizes(method, values)
+    null = values[method.arguments[0]]
+    end = method.limits[1] if "upper".startswith(direction) else method.limits[0]
+    try:
+        values[name] = nearest_alternative(
+            lambda value: method.power({**values, name: value}, sizes, values["alpha"], sides, known),
+            values["power"],
+            (null, end),
+        )
+    except OverflowError:
+        raise StataError(459, "no feasible value found") from None
+    return Row("effect", values, sizes, values["power"], method, known, sides)
