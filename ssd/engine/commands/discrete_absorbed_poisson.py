@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ssd.engine.commands.absorption import (
+    Prepared,
+    absorbed_effects,
+    absorbed_table,
+    clustered_meat,
+    group_numbers_of,
+    nonnegative,
+    parse_clusters,
+    prepare,
+)
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import (
     Estimation,
@@ -22,16 +32,6 @@ from ssd.engine.commands.estimation import (
     replay,
     store,
     take_sample,
-)
-from ssd.engine.commands.linear_absorb import (
-    Prepared,
-    _absorbed_table,
-    absorbed_effects,
-    clustered_meat,
-    group_numbers_of,
-    nonnegative,
-    parse_clusters,
-    prepare,
 )
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.data.names import check_name
@@ -184,7 +184,7 @@ def ppmlhdfe(session: Session, line: Line) -> None:
             if note:
                 log.line(note)
         if effects and not line.flag("nofootnote"):
-            _absorbed_table(session, prepared)
+            absorbed_table(session, prepared)
 
     estimation = Estimation(
         {"": design}, table, show, (sample.kind, line.weight.expression if line.weight else ""),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ssd.engine.commands.absorption import absorbed_table
 from ssd.engine.commands.declare import Line
-from ssd.engine.commands.linear_absorb import _absorbed_table
 from ssd.engine.output.estimation import CoefficientTable, count, number, print_coefficients
 from ssd.engine.stats.stock_yogo import critical_values
 
 if TYPE_CHECKING:
-    from ssd.engine.commands.instrumental_ivreg2 import Problem
+    from ssd.engine.commands.instrumental_ivreg2_problem import Problem
     from ssd.engine.session import Session
 
 RULE = "-" * 78
@@ -35,7 +35,7 @@ def print_report(
         _tests(session, line, problem, model, values, tested)
         _lists(session, problem)
         if problem.prepared is not None:
-            _absorbed_table(session, problem.prepared)
+            absorbed_table(session, problem.prepared)
 
 
 def _header(session: Session, problem: Problem, model: str, values: dict[str, float]) -> None:
@@ -217,6 +217,35 @@ def _lists(session: Session, problem: Problem) -> None:
         session.log.line(f"{'':<22}    any small-sample adjustments include partialled-out")
         session.log.line(f"{'':<22}    variables in regressor count K")
     session.log.line(RULE)
+
+
+def print_first_heading(session: Session) -> None:
+    log = session.log
+    log.line()
+    log.line("First-stage regressions")
+    log.line("-" * 23)
+
+
+def print_first_stage(session: Session, stage: Problem, table: CoefficientTable, statistics: dict[str, float]) -> None:
+    """One first-stage regression with the tests of its excluded instruments."""
+    log = session.log
+    log.line()
+    log.line()
+    log.line(f"First-stage regression of {stage.depvar}:")
+    log.line()
+    _, robust = _robustness(stage)
+    consistent = "consistent for" if robust == "homoskedasticity only" else "robust to"
+    log.line(f"Statistics {consistent} {robust}")
+    log.line(f"Number of obs = {count(stage.sample.n):>22}")
+    for name, size in zip(stage.cluster_names, stage.cluster_counts, strict=True):
+        log.line(f"Number of clusters ({name}) = {size:>{max(16 - len(name), 6)},}")
+    print_coefficients(log, table)
+    log.line("F test of excluded instruments:")
+    log.line(f"  F({statistics['df']:3.0f},{statistics['df_r']:6.0f}) = {_fixed(statistics['F'], 2):>8}")
+    log.line(f"  Prob > F      = {_fixed(statistics['pvalue'], 4):>8}")
+    log.line("Sanderson-Windmeijer multivariate F test of excluded instruments:")
+    log.line(f"  F({statistics['SWFdf1']:3.0f},{statistics['SWFdf2']:6.0f}) = {_fixed(statistics['SWF'], 2):>8}")
+    log.line(f"  Prob > F      = {_fixed(statistics['SWFp'], 4):>8}")
 
 
 def _fixed(value: float, digits: int) -> str:
