@@ -143,6 +143,16 @@ class RandomIntercept:
             return -np.inf
         return float((top + np.log(np.exp(joint - top[:, None]).sum(axis=1))).sum())
 
+    def held(self, theta: FloatArray) -> float:
+        """The sum over groups with the nodes where they are: what the derivatives at the last place belong to."""
+        base, sigma = self._indices(theta)
+        with np.errstate(all="ignore"):
+            joint = self._joint(base, sigma)
+        top = joint.max(axis=1)
+        if not np.isfinite(top).all():
+            return -np.inf
+        return float((top + np.log(np.exp(joint - top[:, None]).sum(axis=1))).sum())
+
     def derivatives(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Log likelihood (G,), scores (G, p) and Hessian (p, p) at (coefficients, ln sigma^2)."""
         base, sigma = self._indices(theta)
@@ -208,9 +218,11 @@ def _newton(likelihood: RandomIntercept, start: FloatArray, limit: int, toleranc
         gradient = scores.sum(axis=0)
         step, definite = direction(-second, gradient)
         decrement = float(gradient @ step)
-        if not history or abs(value - history[-1]) > 1e-7 * abs(value):
+        settled = bool(history) and abs(value - history[-1]) <= 1e-7 * abs(value)
+        if not settled:
             history.append(value)
-        elif definite and decrement < tolerance:
+        # Where the variance vanishes the likelihood is flat and the Hessian need not be definite.
+        elif decrement < (tolerance if definite else 1e-7):
             break
         moved = _moved(likelihood, theta, step, value)
         if moved is None:
@@ -228,13 +240,17 @@ def _newton(likelihood: RandomIntercept, start: FloatArray, limit: int, toleranc
 
 
 def _moved(likelihood: RandomIntercept, theta: FloatArray, step: FloatArray, value: float) -> FloatArray | None:
-    """The longest halved step that does not lower the likelihood beyond what moving nodes explain."""
+    """The longest halved step that does not lower the likelihood on the present nodes.
+
+    The nodes move between steps, not within one: the derivatives take them as given, and with few points the
+    likelihood on moving nodes need not rise along its own derivatives.
+    """
     size = 1.0
     # ln sigma^2 runs off to minus infinity when there is no variance between groups.
     step = step * min(1.0, 3.0 / max(abs(float(step[-1])), 1e-300))
     while size > 1e-9:
         candidate = theta + size * step
-        if likelihood.log_likelihood(candidate) >= value - 1e-9 * abs(value):
+        if likelihood.held(candidate) >= value - 1e-12 * abs(value):
             return candidate
         size /= 2.0
     return None
