@@ -143,11 +143,21 @@ class RandomIntercept:
             return -np.inf
         return float((top + np.log(np.exp(joint - top[:, None]).sum(axis=1))).sum())
 
-    def held(self, theta: FloatArray) -> float:
-        """The sum over groups with the nodes where they are: what the derivatives at the last place belong to."""
+    def held(self, theta: FloatArray, placed: FloatArray) -> float:
+        """The sum over groups with the nodes as they were placed for the parameters `placed`.
+
+        This is what the derivatives at `placed` belong to: adaptive nodes stay at the same intercepts sigma*v.
+        """
         base, sigma = self._indices(theta)
-        with np.errstate(all="ignore"):
-            joint = self._joint(base, sigma)
+        centre, spread = self.centre, self.spread
+        if self.method != "ghermite":
+            scale = float(np.exp(0.5 * (placed[-1] - theta[-1])))
+            self.centre, self.spread = centre * scale, spread * scale
+        try:
+            with np.errstate(all="ignore"):
+                joint = self._joint(base, sigma)
+        finally:
+            self.centre, self.spread = centre, spread
         top = joint.max(axis=1)
         if not np.isfinite(top).all():
             return -np.inf
@@ -250,7 +260,7 @@ def _moved(likelihood: RandomIntercept, theta: FloatArray, step: FloatArray, val
     step = step * min(1.0, 3.0 / max(abs(float(step[-1])), 1e-300))
     while size > 1e-9:
         candidate = theta + size * step
-        if likelihood.held(candidate) >= value - 1e-12 * abs(value):
+        if likelihood.held(candidate, theta) >= value - 1e-12 * abs(value):
             return candidate
         size /= 2.0
     return None
