@@ -118,12 +118,19 @@ class Session:
             raise type_mismatch()
         return value
 
-    def evaluate_weights(self, weight: Weight) -> FloatArray:
-        """Weights over all observations. Raises r(402) for negative, r(401) for non-integer frequency weights."""
-        value = self.evaluate(weight.expression)
+    def evaluate_numbers(self, text: str) -> FloatArray:
+        """Value of a numeric expression for each observation, shape (n_obs,), not to be changed in place.
+
+        Raises r(109) for a string.
+        """
+        value = self.evaluate(text)
         if isinstance(value, str) or (isinstance(value, np.ndarray) and value.dtype == np.object_):
             raise type_mismatch()
-        array = np.broadcast_to(np.asarray(value, dtype=np.float64), (self.data.n_obs,)).copy()
+        return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.data.n_obs,))
+
+    def evaluate_weights(self, weight: Weight) -> FloatArray:
+        """Weights over all observations. Raises r(402) for negative, r(401) for non-integer frequency weights."""
+        array = self.evaluate_numbers(weight.expression).copy()
         from ssd.engine.missing import is_missing
 
         known = array[~is_missing(array)]
@@ -140,6 +147,13 @@ class Session:
         if new:
             return varlist.new_names(text, self)[0]
         return varlist.expand(text, self, fv=fv, ts=ts)
+
+    def variable_named(self, text: str) -> str:
+        """The one variable that a text names or abbreviates. Raises r(100), r(103) or r(111)."""
+        names = self.expand_varlist(text)
+        if len(names) != 1:
+            raise StataError(103 if names else 100, f"too {'many' if names else 'few'} variables specified")
+        return names[0]
 
     # --- running other commands ---
     @property

@@ -110,7 +110,7 @@ def test_percentiles_average_at_exact_positions(run: Run) -> None:
 
 
 def test_unknown_and_refused_options_stop_the_command(run: Run) -> None:
-    for line in ("summarize x, bogus", "tabulate x, plot", "tabstat x, stat(nonsense)", "tabulate x, chi2"):
+    for line in ("summarize x, bogus", "tabulate x, wrap", "tabstat x, stat(nonsense)", "tabulate x, chi2"):
         session, _ = run(f"set obs 3\ngen x = _n\n{line}")
         assert session.state["rc"] == 198, line
 

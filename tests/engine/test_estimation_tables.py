@@ -15,8 +15,8 @@ def test_estimates_table_shows_models_side_by_side(run: Run) -> None:
     session, log = run(TWO + "estimates table small big, b(%7.3f) stats(N r2)")
     values = session.r.matrices["coef"]
     assert values.rows == ["wt", "hp", "_cons"]
-    assert "          wt |     -5.344       -3.878" in log
-    assert "           N |         32           32" in log
+    assert "          wt |   -5.344     -3.878" in log
+    assert "           N |       32         32" in log
 
 
 def test_restored_results_are_active_again(run: Run) -> None:

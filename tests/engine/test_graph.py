@@ -81,14 +81,52 @@ def test_svg_says_no_date(run: Run, tmp_path: Path) -> None:
         "scatter y x, title(a, bogus)",
         "graph bar y, over(g) foo",
         "scatter y x, mcolor(nocolour)",
-        "scatter y x, saving(a)",
-        "graph save a.gph",
+        "scatter y x, text(1 2)",
+        "graph set window fontmono x",
         "twoway lpoly y x",
     ],
 )
 def test_what_is_not_known_is_refused(run: Run, command: str) -> None:
     session, _ = run(f"{DATA}{command}")
     assert session.state["rc"] == 198
+
+
+def test_a_saved_graph_is_drawn_as_it_was(run: Run, tmp_path: Path) -> None:
+    run(
+        DATA
+        + 'scatter y x, title("T") text(1 1 "here") saving(a)\ngraph export a.svg\n'
+        + "clear\ngraph drop _all\ngraph use a\ngraph export b.svg"
+    )
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_graph_save_overwrites_only_with_replace(run: Run) -> None:
+    session, _ = run(DATA + "scatter y x\ngraph save a.gph\ngraph save a, replace\ngraph save a.gph")
+    assert session.state["rc"] == 602
+
+
+def test_a_file_that_is_no_graph_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.gph").write_bytes(b"\x80StataGraph")
+    session, _ = run("graph use a.gph")
+    assert session.state["rc"] == 610
+
+
+@pytest.mark.parametrize(
+    ("command", "panels"),
+    [("graph bar y, by(g)", 2), ("graph bar (mean) y x, over(g)", 1), ("graph box y, by(g, total)", 3)],
+)
+def test_by_gives_a_panel_for_each_group(run: Run, command: str, panels: int) -> None:
+    session, _ = run(f"{DATA}{command}")
+    assert session.state["rc"] == 0
+    assert len(find(session, None).panels) == panels
+
+
+def test_words_and_minor_ticks_stand_where_they_were_put(run: Run) -> None:
+    session, _ = run(DATA + 'twoway (scatter y x) (scatteri 1 2 "p"), text(3 4 "a" "b", place(e)) xtick(1 2) ymtick(##5)')
+    panel = find(session, None).panels[0]
+    assert [(note.x, note.y, note.text, note.horizontal) for note in panel.notes] == [(4.0, 3.0, "a\nb", "left")]
+    assert (panel.x.minor, panel.y.minor_parts) == ([1.0, 2.0], 5)
+    assert panel.layers[1].marker_labels == ["p"]
 
 
 def test_export_refuses_to_overwrite_and_unknown_types(run: Run) -> None:

@@ -77,6 +77,8 @@ def parse_clusters(session: Session, line: Line) -> tuple[Vce, list[list[str]]]:
     words = typed.replace(",", " , ").split()
     if "," in words:
         raise unsupported(f"vce({typed}) is")
+    if not words:
+        raise StataError(198, "option vce() incorrectly specified")
     kind = words[0]
     if (len(kind) >= 2 and "unadjusted".startswith(kind)) or kind in {"ols"}:
         return Vce("unadjusted"), []

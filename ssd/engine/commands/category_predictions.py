@@ -48,6 +48,21 @@ def _categories(session: Session) -> FloatArray:
     return np.asarray((matrices["out"] if "out" in matrices else matrices["cat"]).values[0], dtype=np.float64)
 
 
+def every_outcome(session: Session) -> list[str]:
+    """What margins predicts by default: the probability of each outcome, as texts of predict()."""
+    return [f"pr outcome({value:g})" for value in _categories(session)]
+
+
+def _outcome_label(session: Session, outcome: int) -> str:
+    labels = session.e.macros.get("eqnames", "").split() if session.e.macros["cmd"] == "mlogit" else []
+    return labels[outcome] if labels else f"{_categories(session)[outcome]:g}"
+
+
+def outcome_title(session: Session, outcome: int) -> str:
+    """How the probability of an outcome, by position, is labelled."""
+    return f"Pr({session.e.macros['depvar']}=={_outcome_label(session, outcome)})"
+
+
 def _model(session: Session, outcome: int, n: int) -> Model:
     """The likelihood of observing `outcome`, whose exponential is its probability."""
     command = session.e.macros["cmd"]
@@ -118,10 +133,9 @@ def category_predictor() -> Callable[[Session, Estimation, BoolArray, str, Sessi
             second = H + S[:, :, None] * S[:, None, :]
             return p, S * p[:, None], second * p[:, None, None]
 
-        value = _categories(session)[outcome]
         shown: Response = response
         return Predictor(
-            shown, linears, places, f"Pr({session.e.macros['depvar']}=={value:g})",
+            shown, linears, places, outcome_title(session, outcome),
             f"predict({text.strip()})" if text.strip() else "predict(pr)",
         )  # fmt: skip
 

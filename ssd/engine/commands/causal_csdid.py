@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ssd.engine.commands.causal_csdid_data import Design, Names, read_design
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimates import stored_estimates
 from ssd.engine.commands.estimation import (
     Estimation,
-    Sample,
     SessionSource,
     build_regressors,
     level_of,
@@ -24,11 +24,11 @@ from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.numlist import parse_numlist
 from ssd.engine.lang.options import TypedOption
 from ssd.engine.missing import BoolArray, FloatArray
-from ssd.engine.output.estimation import CoefficientTable, Entry, count, print_coefficients, print_header
+from ssd.engine.output.estimation import CoefficientTable, Entry, cluster_note, count, print_coefficients, print_header
 from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.stats.difference_in_differences import Method
 from ssd.engine.stats.distributions import chi2_tail
-from ssd.engine.stats.group_time import Aggregate, Cell, GroupTimes, Method, Panel, group_time_cells
-from ssd.engine.stats.matching import IntArray
+from ssd.engine.stats.group_time import Aggregate, GroupTimes, group_time_cells
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -37,6 +37,8 @@ _MODELS = {
     "drimp": ("weighted least squares", "inverse probability tilting"),
     "dripw": ("least squares", "inverse probability"),
     "reg": ("regression adjustment", "none"),
+    "stdipw": ("weighted mean", "inverse probability"),
+    "ipw": ("weighted mean", "inverse probability"),
 }
 _TITLES = {
     "attgt": (),
@@ -49,40 +51,37 @@ _TITLES = {
 
 @command(
     "csdid",
-    "[varlist(numeric fv default=none)] [if] [in] [, Ivar(varname) Time(varname) Gvar(varname) METHOD(string) "
-    "AGG(string) NOTYET Level(cilevel) CLuster(varname) WBOOT WBOOT(string) LONG LONG2 SAVERIF(string) REPLACE "
-    "RSEED(string) REPS(string) FROM(string) ASINR POINTWISE]",
+    "[varlist(numeric fv default=none)] [if] [in] [pweight iweight] [, Ivar(varname) Time(varname) Gvar(varname) "
+    "METHOD(string) AGG(string) NOTYET Level(cilevel) CLuster(varname) RC1 WBOOT WBOOT(string) LONG LONG2 "
+    "SAVERIF(string) REPLACE RSEED(string) REPS(string) FROM(string) ASINR POINTWISE]",
     stored="e(N) e(neqr) e(cmd) e(depvar) e(agg) e(glev) e(tlev) e(time0) e(ggroup) e(id) e(method) "
     "e(control_group) e(b) e(V) e(b_attgt) e(V_attgt) e(gtt) r(table)",
-    refused="repeated cross sections (no ivar()), weights, cluster(), wboot, long, long2, saverif(), from(), asinr; "
-    "method(drimp|ipw|stdipw) with covariates",
+    refused="wboot, long, rc1, saverif(), from(), asinr; method(ipw) without ivar(); weights that vary within ivar()",
 )
 def csdid(session: Session, line: Line) -> None:
-    """Group-time average treatment effects of Callaway and Sant'Anna for panel data."""
+    """Group-time average treatment effects of Callaway and Sant'Anna for panels and repeated cross sections."""
     if replay(session, line, "csdid"):
         return
-    for name in ("cluster", "wboot", "long", "long2", "saverif", "replace", "rseed", "reps", "from", "asinr",
-                 "pointwise"):  # fmt: skip
+    for name in ("wboot", "long", "rc1", "saverif", "replace", "rseed", "reps", "from", "asinr", "pointwise"):
         if name in line.typed:
             raise unsupported(f"option {name} of csdid is")
-    time, gvar, ivar = (line.text_option(key) for key in ("time", "gvar", "ivar"))
+    time, gvar, ivar, cluster = (line.text_option(key) or "" for key in ("time", "gvar", "ivar", "cluster"))
     if not time or not gvar:
         raise StataError(198, f"option {'gvar' if time else 'time'}() required")
-    if not ivar:
-        raise unsupported("csdid for repeated cross sections (without ivar()) is")
     agg = line.text_option("agg") or "attgt"
     if agg not in _TITLES:
         raise StataError(10, "Aggregation not Allowed")
     source = SessionSource(session)
     depvar, terms = outcome_and_terms(session, line.varlist)
     method = line.text_option("method") or "drimp"
-    if method not in {"drimp", "dripw", "reg", "ipw", "stdipw"}:
+    if method not in _MODELS:
         raise StataError(198, f"Method {method} not allowed")
-    if method not in _MODELS or (terms and method == "drimp"):
-        raise unsupported(f"method({method}) with covariates is" if terms else f"method({method}) is")
+    if method == "ipw" and not ivar:
+        raise unsupported("method(ipw) without ivar() is")
     # Without covariates the propensity score is constant and every method is the difference in means.
-    estimator: Method = "dripw" if method == "dripw" else "reg"
-    sample = take_sample(session, line, source, [(depvar,), *terms], None, [ivar, time, gvar])
+    estimator = cast(Method, method if terms or not ivar else "reg")
+    needed = [name for name in (ivar, time, gvar, cluster) if name]
+    sample = take_sample(session, line, source, [(depvar,), *terms], None, needed)
     when, first = source.get(time), source.get(gvar)
     if np.any(first[sample.rows] < 0.0):
         raise StataError(459, f"{gvar} must not be negative")
@@ -92,17 +91,20 @@ def csdid(session: Session, line: Line) -> None:
         session.log.line("No never treated observations found. Using Not yet treated data")
     sample.rows = _ever_untreated(session, sample.rows, when, first)
     regressors = build_regressors(session, source, terms, sample)
-    panel, unit, period = _panel(session, sample, ivar, gvar, source.get(depvar.variable), when, first, regressors.X)
-    if panel.groups[0] < panel.times[1]:
+    names = Names(ivar, gvar, cluster)
+    outcome = source.get(depvar.variable, depvar.operator)
+    design = read_design(session, sample, names, outcome, when, first, regressors.X)
+    data = design.data
+    if not data.groups or data.groups[0] <= data.times[0]:
         raise StataError(459, "All observations require at least 1 not treated period")
-    cells = group_time_cells(panel, estimator, not_yet=not_yet)
+    cells = group_time_cells(data, estimator, not_yet=not_yet, long_gaps=line.flag("long2"))
     session.log.line("".join("." if cell.estimated else "x" for cell in cells))
-    used = _used(panel, cells, unit, period)
     rows = np.zeros(len(sample.rows), dtype=np.bool_)
-    rows[np.flatnonzero(sample.rows)[used]] = True
-    _report(session, line, GroupTimes(cells, panel.first), panel, rows, agg, {
+    rows[np.flatnonzero(sample.rows)[design.used(cells)]] = True
+    effects = GroupTimes(cells, data.first, data.weight, design.clusters)
+    _report(session, line, effects, design, rows, agg, {
         "depvar": depvar.variable, "id": ivar, "timevar": time, "ggroup": gvar, "method": method,
-        "control_group": "Not yet Treated" if not_yet else "Never Treated",
+        "control_group": "Not yet Treated" if not_yet else "Never Treated", "clustvar": cluster,
     })  # fmt: skip
 
 
@@ -124,54 +126,11 @@ def _ever_untreated(session: Session, rows: BoolArray, when: FloatArray, first: 
     return np.asarray(rows & ~always, dtype=np.bool_)
 
 
-def _panel(
-    session: Session,
-    sample: Sample,
-    ivar: str,
-    gvar: str,
-    y: FloatArray,
-    when: FloatArray,
-    first: FloatArray,
-    X: FloatArray,
-) -> tuple[Panel, IntArray, IntArray]:
-    """The sample as a panel, with the unit and the period number of each of its observations."""
-    rows = sample.rows
-    units, unit = np.unique(session.data.numeric(ivar)[rows], return_inverse=True)
-    times, period = np.unique(when[rows], return_inverse=True)
-    if len(times) < 2:
-        raise StataError(459, "at least two periods are required")
-    seen = np.zeros((len(units), len(times)), dtype=np.int64)
-    np.add.at(seen, (unit, period), 1)
-    if seen.max() > 1:
-        raise StataError(451, "repeated time values within panel")
-    if len(np.unique(seen.sum(axis=1))) > 1:
-        session.log.line("Panel is not balanced")
-        session.log.line("Will use observations with Pair balanced (observed at t0 and t1)")
-    start = np.zeros(len(units))
-    start[unit] = first[rows]
-    if np.any(start[unit] != first[rows]):
-        raise StataError(459, f"{gvar} is not constant within {ivar}")
-    outcome = np.full(seen.shape, np.nan)
-    outcome[unit, period] = y[rows]
-    covariates = np.full((*seen.shape, X.shape[1]), np.nan)
-    covariates[unit, period] = X
-    return Panel(outcome, covariates, start, times), unit.astype(np.intp), period.astype(np.intp)
-
-
-def _used(panel: Panel, cells: list[Cell], unit: IntArray, period: IntArray) -> BoolArray:
-    """Observations of the sample that some cell compares."""
-    used = np.zeros(panel.y.shape, dtype=np.bool_)
-    for cell in cells:
-        for time in (cell.base, cell.time):
-            used[cell.inside, int(np.searchsorted(panel.times, time))] = True
-    return np.asarray(used[unit, period], dtype=np.bool_)
-
-
 def _report(
     session: Session,
     line: Line,
     effects: GroupTimes,
-    panel: Panel,
+    design: Design,
     rows: BoolArray,
     agg: str,
     macros: dict[str, str],
@@ -181,6 +140,7 @@ def _report(
     shown = cells if agg == "attgt" else _aggregate(effects, agg)
     table = _table(shown, level)
     n = float(np.count_nonzero(rows))
+    clusters = 0 if effects.clusters is None else int(effects.clusters.max()) + 1
 
     def show() -> None:
         log = session.log
@@ -190,23 +150,29 @@ def _report(
         outcome, treatment = _MODELS[macros["method"]]
         log.line(f"Outcome model  : {outcome}")
         log.line(f"Treatment model: {treatment}")
+        if clusters:
+            log.line(f"{cluster_note(clusters, macros['clustvar']):>78}")
         print_coefficients(log, table)
         log.line(f"Control: {macros['control_group']}")
         log.line()
         log.line("See Callaway and Sant'Anna (2021) for details")
 
     estimation = Estimation({}, table, show, predictions={"group_times": effects})
-    periods = [f"{time:g}" for time in panel.times]
+    data = design.data
+    periods = [f"{time:g}" for time in data.times]
+    scalars = {"N": n, "neqr": float(len(data.groups))}
+    if clusters:
+        scalars["N_clust"] = float(clusters)
     store(
-        session, line, estimation, sample=rows, scalars={"N": n, "neqr": float(len(panel.groups))},
+        session, line, estimation, sample=rows, scalars=scalars,
         macros={
-            "cmd": "csdid", "estat_cmd": "csdid_estat", "agg": agg, "glev": " ".join(f"{g:g}" for g in panel.groups),
+            "cmd": "csdid", "estat_cmd": "csdid_estat", "agg": agg, "glev": " ".join(f"{g:g}" for g in data.groups),
             "tlev": " ".join(periods[1:]), "time0": periods[0], **macros,
         },
         matrices={
             "b_attgt": Matrix(cells.b.reshape(1, -1), ["y1"], cells.names),
             "V_attgt": Matrix(cells.V, cells.names, cells.names),
-            "gtt": _sizes(effects),
+            "gtt": _sizes(effects, design),
         },
     )  # fmt: skip
     show()
@@ -220,12 +186,12 @@ def _cells(effects: GroupTimes) -> Aggregate:
     return Aggregate(names, np.concatenate([effects.effects, effects.weights]), V)
 
 
-def _sizes(effects: GroupTimes) -> Matrix:
+def _sizes(effects: GroupTimes, design: Design) -> Matrix:
     """e(gtt): cohort, periods, return code and numbers of observations of each cell."""
     values = []
     for cell in effects.cells:
-        treated = 2.0 * float(np.count_nonzero(cell.inside & (effects.first == cell.group)))
-        total = 2.0 * float(np.count_nonzero(cell.inside))
+        treated = design.size(cell.inside & (effects.first == cell.group))
+        total = design.size(cell.inside)
         values.append([cell.group, cell.base, cell.time, 0.0 if cell.estimated else 2000.0,
                        total, total - treated, treated])  # fmt: skip
     return Matrix.of(np.array(values), cols=["cohort", "t0", "t1", "error", "N", "N_cntr", "N_trt"])

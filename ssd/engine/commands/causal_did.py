@@ -8,7 +8,7 @@ import numpy as np
 
 from ssd.engine.commands.causal_teffects import parenthesized
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import Estimation, SessionSource, level_of, store
+from ssd.engine.commands.estimation import Estimation, SessionSource, level_of, marked_sample, store
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.quoting import split_comma
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
@@ -101,8 +101,7 @@ def _report(
     session: Session, line: Line, fitted: CoefficientTable, tvar: str, group: str, time: str, *, panel: bool
 ) -> None:
     behind = session.e
-    sample = behind.sample
-    assert sample is not None
+    sample = marked_sample(session)
     names = [f"ATET:r1vs0.{tvar}", *(f"Controls:{name.rpartition(':')[2]}" for name in fitted.names[1:])]
     if fitted.V[0, 0] <= 0.0:
         raise StataError(459, f"treatment {tvar} is collinear with the group and time effects")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ssd.engine.commands.causal_predictions import predict_matches
 from ssd.engine.commands.declare import Line
-from ssd.engine.commands.estimation import parse_varlist
-from ssd.engine.errors import StataError, unsupported
-from ssd.engine.missing import BoolArray, FloatArray
+from ssd.engine.commands.estimation import estimation_of, parse_varlist
+from ssd.engine.data.names import check_name
+from ssd.engine.errors import StataError, already_defined, unsupported
+from ssd.engine.missing import MISSING, BoolArray, FloatArray
 from ssd.engine.output.estimation import Entry
 from ssd.engine.stats.distributions import normal_density
 from ssd.engine.stats.linear import symmetric_inverse, with_constant
@@ -38,7 +41,36 @@ def matching(session: Session, line: Line, setup: Setup) -> None:
         fit, left = _nearest_neighbours(session, line, setup, neighbours, variance_neighbours)
     else:
         fit, left = _propensity(session, line, setup, neighbours, variance_neighbours)
+    stub = line.text_option("generate")
+    if stub:
+        _check_stub(session, stub, int(fit.counts.max()))
     _report(session, line, setup, fit, left, neighbours)
+    if stub:
+        _store_neighbours(session, setup, fit, stub)
+
+
+def _check_stub(session: Session, stub: str, count: int) -> None:
+    for j in range(1, count + 1):
+        check_name(f"{stub}{j}")
+        if f"{stub}{j}" in session.data.variables:
+            raise already_defined(f"{stub}{j}")
+
+
+def _store_neighbours(session: Session, setup: Setup, fit: MatchingFit, stub: str) -> None:
+    """generate(): observation numbers of the matches, as many variables as the most matches of one."""
+    matches = fit.matches
+    needed = np.isfinite(fit.difference)[matches.who]
+    who, with_ = matches.who[needed], matches.with_[needed]
+    order = np.lexsort((with_, who))
+    who, with_ = who[order], with_[order]
+    place = np.arange(len(who)) - np.searchsorted(who, who, side="left")
+    observations = np.flatnonzero(setup.sample.rows)
+    for j in range(int(place.max()) + 1):
+        values = np.full(session.data.n_obs, MISSING)
+        here = place == j
+        values[observations[who[here]]] = observations[with_[here]] + 1.0
+        session.data.add(f"{stub}{j + 1}", values, "long" if session.data.n_obs > 32740 else "int",
+                         label=f"nearest neighbor index {j + 1}")  # fmt: skip
 
 
 def _variance_neighbours(line: Line) -> int:
@@ -67,9 +99,16 @@ def _report(session: Session, line: Line, setup: Setup, fit: MatchingFit, left: 
         session, line, setup, names[:1], np.array([fit.effect]), np.array([[fit.variance]]), blocks[:1], left, entries,
         "AI robust",
     )  # fmt: skip
+    predictions = estimation_of(session).predictions
+    predictions["matched_weights"] = fit.use
+    predictions["matched_effects"] = fit.difference
+    predictions["predict_several"] = predict_matches
 
 
-def _all_matched(matches: Matches, needed: BoolArray) -> None:
+def _all_matched(session: Session, line: Line, setup: Setup, matches: Matches, needed: BoolArray) -> None:
+    from ssd.engine.commands.causal_teffects import mark_violations
+
+    mark_violations(session, line, setup, needed & (matches.counts == 0))
     lonely = int(np.count_nonzero(needed & (matches.counts == 0)))
     if lonely:
         raise StataError(459, f"no matches for {lonely} observation{'s' * (lonely != 1)}")
@@ -119,7 +158,7 @@ def _nearest_neighbours(
     matches = _cross(X, setup.treated, neighbours, exact, caliper)
     atet = setup.statistic == "atet"
     needed = setup.treated if atet else np.ones(len(X), dtype=np.bool_)
-    _all_matched(matches, needed)
+    _all_matched(session, line, setup, matches, needed)
     same = _own(X, setup.treated, variance_neighbours, exact)
     fit = matching_effect(setup.y, setup.treated, matches, same, atet=atet, bias=bias)
     title = {"mahalanobis": "Mahalanobis", "ivariance": "ivariance", "euclidean": "Euclidean"}[metric]
@@ -147,12 +186,12 @@ def _propensity(
     V = symmetric_inverse(information)
     X = p[:, None]
     matches = _cross(X, setup.treated, neighbours, caliper=float(cast(float, line.options["caliper"])))
-    _all_matched(matches, np.ones(len(p), dtype=np.bool_))
+    _all_matched(session, line, setup, matches, np.ones(len(p), dtype=np.bool_))
     # Here the observation itself is one of the neighbours; with nnmatch it comes in addition to them.
     same = _own(X, setup.treated, variance_neighbours - 1)
     fit = matching_effect(setup.y, setup.treated, matches, same, atet=False)
     adjustment = _adjustment(setup, Z, p, density, V, variance_neighbours)
-    adjusted = MatchingFit(fit.effect, fit.variance + adjustment, fit.counts, fit.difference)
+    adjusted = replace(fit, variance=fit.variance + adjustment)
     return adjusted, ["Outcome model  : matching", f"Treatment model: {setup.treatment}"]
 
 

@@ -1,132 +1,222 @@
-"""psmatch2: matching on the propensity score, with the variables it leaves in the data."""
+"""psmatch2: matching on the propensity score or on covariates, with the variables it leaves in the data."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ssd.engine.commands.causal_psmatch2_report import print_effects
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import SessionSource, outcome_and_terms, take_sample
+from ssd.engine.commands.estimation import (
+    SessionSource,
+    build_regressors,
+    finish_sample,
+    outcome_and_terms,
+    parse_varlist,
+    require_numeric,
+    take_sample,
+)
 from ssd.engine.errors import StataError, no_observations, unsupported
+from ssd.engine.graphics.smooth import KERNELS, default_bandwidth
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
-from ssd.engine.output.formats import format_value
 from ssd.engine.results import ResultSet
-from ssd.engine.stats.linear import least_squares
+from ssd.engine.stats.kernel_matching import (
+    Smoothed,
+    local_line,
+    nearest_in_line,
+    nearest_rows,
+    smoothed_matches,
+    squared_distances,
+)
+from ssd.engine.stats.linear import symmetric_inverse
 from ssd.engine.stats.matching import IntArray, Matches
+from ssd.engine.stats.moments import percentiles
 from ssd.engine.stats.score_matching import nearest_scores, tied_scores, without_replacement
+from ssd.engine.stats.terms import Term, split_words
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_RULE = "-" * 28 + "{}" + "-" * 59
+_SCORE = "__ssd_pscore"
+_KERNELS = ("normal", "epan", "biweight", "uniform", "tricube")
 
 
 @command(
     "psmatch2",
     "[varlist(numeric fv)] [if] [in] [, OUTcome(varlist) Pscore(varname) Neighbor(integer 1) CALiper(real 0) "
-    "LOGIT ODDS INDEX QUIetly COMmon NOREPLacement DESCending TIES ATE RADIUS KERNEL LLR SPLINE "
-    "MAHALanobis(string) Kerneltype(string) BWidth(string) AI(string) POPulation ALTVariance TRIM(string) "
+    "LOGIT ODDS INDEX QUIetly COMmon NOREPlacement DESCending TIES ATE RADIUS KERNEL LLR SPLINE "
+    "MAHALanobis(string) Kerneltype(string) BWidth(string) AI(integer 0) POPulation ALTVariance TRIM(real 100) "
     "WARNings W(string) NKnots(string) PROBIT]",
     stored="r(att) r(seatt) r(att_y) r(seatt_y), with ate also r(atu) r(ate) r(seatu) r(seate); r(depvar) r(exog); "
     "e() of the propensity model",
-    refused="radius, kernel, llr, spline, mahalanobis(), ai(), trim(), warnings; ties with several neighbors",
+    refused="spline; ties without replacement or with mahalanobis(); ai() with caliper(), "
+    "ties or noreplacement; of equally distant matches by mahalanobis() the first in the data is taken",
 )
 def psmatch2(session: Session, line: Line) -> None:
-    """Nearest-neighbor matching on the propensity score: effect on the treated, weights and matched outcomes."""
-    for name in ("radius", "kernel", "llr", "spline", "mahalanobis", "kerneltype", "bwidth", "ai", "population",
-                 "altvariance", "trim", "warnings", "w", "nknots"):  # fmt: skip
+    """Matching on the propensity score or covariates: effect on the treated, weights and matched outcomes."""
+    for name in ("spline", "nknots"):
         if name in line.typed:
             raise unsupported(f"option {name} of psmatch2 is")
-    plan = _Plan.read(line)
+    plan = Plan.read(line)
     outcomes = cast("list[str]", line.options.get("outcome") or [])
     for name in outcomes:
         if session.data.variables[name].is_string:
             raise StataError(109, "type mismatch")
-    _drop_earlier(session, outcomes, plan.neighbors)
+    pscore = line.text_option("pscore")
     source = SessionSource(session)
     treatment, terms = outcome_and_terms(session, line.varlist)
-    pscore = line.text_option("pscore")
-    if not terms and not pscore:
+    metric = parse_varlist(session, split_words(line.text_option("mahalanobis") or ""))
+    require_numeric(session, metric)
+    if not terms and not pscore and not metric:
         raise StataError(198, "You should either specify a varlist or propensity score")
     if terms and pscore:
         raise StataError(198, "You cannot specify both a varlist AND a propensity score")
-    rows = take_sample(session, line, source, [(treatment,), *terms], None, outcomes).rows
+    if (plan.common or plan.trim < 100.0) and not terms and not pscore:
+        raise StataError(198, "With option 'common' a propensity score is needed. Provide one")
+    rows = take_sample(session, line, source, [(treatment,), *terms, *metric], None, outcomes).rows
     status = source.get(treatment.variable, treatment.operator)
     if not np.all((status[rows] == 0.0) | (status[rows] == 1.0)):
         raise unsupported("a treatment that is not 0 or 1 is")
-    rows = _add_score(session, line, rows, outcomes, pscore)
+    score = None
+    if terms or pscore:
+        rows, score = _score(session, line, rows, outcomes, pscore)
     if not (status[rows] == 1.0).any() or not (status[rows] == 0.0).any():
         raise no_observations()
-    matching = _match(plan, rows, status == 1.0, session.data.numeric("_pscore"))
+    matching = _prepare(plan, rows, status == 1.0, score)
+    if metric:
+        matching.X = _metric(session, line, source, metric, matching)
+    _match(session, plan, matching, outcomes)
+    _drop_earlier(session, outcomes, plan.neighbors)
+    if score is not None:
+        session.data.add("_pscore", score, "double", label="psmatch2: Propensity Score")
     _add_variables(session, matching, plan, outcomes)
     results = ResultSet()
     if terms:
         results.macros["exog"] = " ".join(line.varlist[1:])
     if outcomes:
         results.macros["depvar"] = " ".join(outcomes)
-        _print_effects(session, matching, plan, outcomes, results)
+        print_effects(session, matching, plan, outcomes, results)
         session.run("tabulate _treated _support")
     session.r = results
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """How to match."""
 
+    method: str
+    """neighbor, kernel or llr."""
+    mahalanobis: bool
+    kernel: str
+    bandwidth: float
     neighbors: int
     caliper: float
     replacement: bool
     descending: bool
     ties: bool
     common: bool
+    trim: float
     ate: bool
+    ai: int
+    population: bool
+    altvariance: bool
 
     @classmethod
-    def read(cls, line: Line) -> _Plan:
-        neighbors = int(cast(int, line.options["neighbor"]))
-        caliper = float(cast(float, line.options["caliper"]))
-        replacement = not line.flag("noreplacement")
+    def read(cls, line: Line) -> Plan:
+        neighbors, ai = (int(cast(int, line.options[name])) for name in ("neighbor", "ai"))
+        caliper, trim = (float(cast(float, line.options[name])) for name in ("caliper", "trim"))
+        replacement, mahalanobis = not line.flag("noreplacement"), bool(line.text_option("mahalanobis"))
         if neighbors < 1:
             raise StataError(198, "neighbor() must be at least 1")
         if caliper < 0.0:
             raise StataError(198, "caliper() must be positive")
-        if not replacement and neighbors > 1:
+        if not 0.0 <= trim <= 100.0:
+            raise StataError(198, "Trim level out of range")
+        if line.flag("llr") and line.flag("kernel"):
+            raise StataError(198, "You cannot do kernel and llr matching at the same time")
+        if line.flag("radius") and caliper == 0.0:
+            raise StataError(198, "Radius matching requires a caliper")
+        method = "kernel" if line.flag("kernel") or line.flag("radius") else "llr" if line.flag("llr") else "neighbor"
+        if not replacement and (neighbors > 1 or method != "neighbor" or mahalanobis):
             raise StataError(
                 198, "Matching without replacement is only implemented with 1-to-1 propensity score matching"
             )
         if line.flag("descending") and replacement:
             raise StataError(198, "Option descending makes only sense when matching without replacement")
-        if line.flag("ties") and (neighbors > 1 or not replacement):
-            raise unsupported("ties with several neighbors or without replacement is")
+        if line.flag("ties") and (not replacement or mahalanobis):
+            raise unsupported("ties without replacement or with mahalanobis() is")
         if line.flag("logit") and line.flag("probit"):
             raise StataError(198, "only one of logit and probit is allowed")
+        if line.text_option("w") and not mahalanobis:
+            raise StataError(198, "option w() requires mahalanobis()")
+        if ai < 0:
+            raise StataError(198, "ai() must be positive")
+        if ai and method != "neighbor":
+            raise StataError(198, "Option -ai- only allowed when doing nearest neighbor matching")
+        if ai and (caliper > 0.0 or line.flag("ties") or not replacement):
+            raise unsupported("ai() with caliper(), ties or noreplacement is")
+        if not ai and (line.flag("population") or line.flag("altvariance")):
+            raise StataError(198, "options population and altvariance require ai()")
+        kernel, bandwidth = _kernel(line, caliper)
         return cls(
-            neighbors, caliper or math.inf, replacement, line.flag("descending"), line.flag("ties"),
-            line.flag("common"), line.flag("ate"),
+            method, mahalanobis, kernel, bandwidth, neighbors, caliper or math.inf, replacement,
+            line.flag("descending"), line.flag("ties"), line.flag("common"), trim, line.flag("ate"), ai,
+            line.flag("population"), line.flag("altvariance"),
         )  # fmt: skip
+
+    @property
+    def smooths_outcome(self) -> bool:
+        """Local linear matching with the default kernel: neighbors of a smoothed outcome."""
+        return self.method == "llr" and self.kernel == "epan" and not self.mahalanobis
+
+    @property
+    def by_neighbors(self) -> bool:
+        return self.method == "neighbor" or self.smooths_outcome
+
+
+def _kernel(line: Line, caliper: float) -> tuple[str, float]:
+    kernel = line.text_option("kerneltype") or "epan"
+    if kernel not in _KERNELS:
+        raise StataError(198, f"Kerneltype {kernel} not recognized")
+    if line.flag("radius"):
+        return "uniform", caliper
+    typed = line.text_option("bwidth")
+    try:
+        bandwidth = float(typed) if typed else 0.06
+    except ValueError:
+        raise StataError(198, "option bwidth() incorrectly specified") from None
+    if not bandwidth > 0.0:
+        raise StataError(198, "option bwidth() incorrectly specified")
+    return kernel, bandwidth
 
 
 def _drop_earlier(session: Session, outcomes: list[str], neighbors: int) -> None:
     """Variables of an earlier run make room, as the command itself does it."""
     names = ["_treated", "_support", "_weight", "_pscore", "_id", "_nn", "_pdif"]
-    names += [f"_n{j}" for j in range(1, neighbors + 1)] + [f"_{name}" for name in outcomes]
+    names += [f"_n{j}" for j in range(1, neighbors + 1)]
+    names += [f"{prefix}{name}" for name in outcomes for prefix in ("_", "_s_", "_self_")]
     present = [name for name in names if name in session.data.variables]
     if present:
         session.data.drop(present)
 
 
-def _add_score(session: Session, line: Line, rows: BoolArray, outcomes: list[str], pscore: str | None) -> BoolArray:
-    """Make _pscore, estimated or copied; returns the observations that have one."""
+def _score(
+    session: Session, line: Line, rows: BoolArray, outcomes: list[str], pscore: str | None
+) -> tuple[BoolArray, FloatArray]:
+    """The observations that have a propensity score, estimated or given, and the score."""
     data = session.data
     if pscore:
         score = data.numeric(pscore).copy()
     else:
         parts = [f"({line.condition})"] if line.condition else []
-        if outcomes:
-            parts.append(f"!missing({', '.join(outcomes)})")
+        metric = session.expand_varlist(line.text_option("mahalanobis") or "", fv=True) if line.text_option(
+            "mahalanobis") else []  # fmt: skip
+        needed = [*outcomes, *(name for name in metric if name in data.variables)]
+        if needed:
+            parts.append(f"!missing({', '.join(needed)})")
         where = f" if {' & '.join(parts)}" if parts else ""
         if line.range is not None:
             where += f" in {line.range[0] + 1}/{line.range[1]}"
@@ -134,21 +224,20 @@ def _add_score(session: Session, line: Line, rows: BoolArray, outcomes: list[str
         session.run(f"{model} {' '.join(line.varlist)}{where}, nolog", quiet=line.flag("quietly"))
         sample = session.e.sample
         assert sample is not None
-        rows = sample.copy()
-        session.run(f"predict double _pscore, {'xb' if line.flag('index') else 'pr'}", quiet=True)
-        score = np.where(rows, data.numeric("_pscore"), MISSING)
-        data.drop(["_pscore"])
+        rows = rows & sample
+        session.run(f"predict double {_SCORE}, {'xb' if line.flag('index') else 'pr'}", quiet=True)
+        score = np.where(rows, data.numeric(_SCORE), MISSING)
+        data.drop([_SCORE])
     rows = rows & ~is_missing(score)
     if line.flag("odds"):
         with np.errstate(divide="ignore", invalid="ignore"):
             odds = np.log(score / (1.0 - score))
         score = np.where(np.isfinite(odds) & ~is_missing(score), odds, MISSING)
-    data.add("_pscore", score, "double", label="psmatch2: Propensity Score")
-    return rows
+    return rows, score
 
 
 @dataclass
-class _Matching:
+class Matching:
     """Observations in the order of the command (controls, then treated, by score) and their matches."""
 
     order: IntArray
@@ -157,61 +246,234 @@ class _Matching:
     """Size of the sample."""
     treated: BoolArray
     """(n,), in this order, as all below."""
-    score: FloatArray
+    score: FloatArray | None
     support: BoolArray
-    matches: Matches
-    first: IntArray
+    matches: Matches | None = None
+    first: IntArray | None = None
     """The neighbors shown in _n1 …: (n, k), -1 for none."""
+    use: FloatArray = field(default_factory=lambda: np.zeros(0))
+    """Sum of weights with which each observation serves as a match."""
+    others: dict[str, FloatArray] = field(default_factory=dict)
+    """Matched outcomes, nan where there are none."""
+    own: dict[str, FloatArray] = field(default_factory=dict)
+    """Mean outcome of the nearest of the same side; with altvariance the variance with them."""
+    smooth: dict[str, FloatArray] = field(default_factory=dict)
+    X: FloatArray | None = None
+    """Covariates of mahalanobis() in units that make the distance Euclidean: (n, k)."""
 
     @property
     def rows(self) -> IntArray:
         return self.order[: self.n]
 
 
-def _match(plan: _Plan, rows: BoolArray, treated: BoolArray, score: FloatArray) -> _Matching:
+def _prepare(plan: Plan, rows: BoolArray, treated: BoolArray, score: FloatArray | None) -> Matching:
+    """Common support and the order of the observations."""
     support = rows.copy()
-    if plan.common:
+    if score is not None and (plan.common or plan.trim < 100.0):
         for side in (True, False) if plan.ate else (True,):
             other = score[rows & (treated != side)]
-            support &= (treated != side) | ((score >= other.min()) & (score <= other.max()))
-    key = -score if plan.descending else score
+            if plan.trim < 100.0:
+                support &= ~_too_thin(score, other, rows & (treated == side), plan.trim)
+            else:
+                support &= (treated != side) | ((score >= other.min()) & (score <= other.max()))
+    sorts = score is not None and not plan.mahalanobis and plan.by_neighbors
+    key = np.zeros(len(rows)) if score is None or not sorts else -score if plan.descending else score
     order = np.lexsort((np.arange(len(rows)), key, treated, ~support, ~rows))
     n = int(np.count_nonzero(rows))
     inside = order[:n]
-    on, treatment = support[inside], treated[inside]
+    return Matching(order, n, treated[inside], None if score is None else score[inside], support[inside])
+
+
+def _too_thin(score: FloatArray, other: FloatArray, side: BoolArray, level: float) -> BoolArray:
+    """Observations of a side where the density of the other side's scores is zero or below its level-th percentile."""
+    h = default_bandwidth(other)
+    at = score[side]
+    density = np.array([float(KERNELS["epanechnikov"]((point - other) / h).sum()) for point in at]) / (h * len(other))
+    drop = density == 0.0
+    if level > 0.0:
+        drop |= density < float(percentiles(density, np.array([level]))[0])
+    thin = np.zeros(len(score), dtype=np.bool_)
+    thin[np.flatnonzero(side)[drop]] = True
+    return thin
+
+
+def _metric(session: Session, line: Line, source: SessionSource, terms: list[Term], matching: Matching) -> FloatArray:
+    """The columns of mahalanobis() divided by a root of the pooled within-side covariance, or by that of w()."""
+    from ssd.engine.commands.matrix_expression import stored
+
+    chosen = np.zeros(session.data.n_obs, dtype=np.bool_)
+    chosen[matching.rows] = True
+    found = build_regressors(session, source, terms, finish_sample(session, chosen, None, "", None))
+    if not found.X.shape[1]:
+        raise StataError(498, "no variable of mahalanobis() varies")
+    X = np.empty((session.data.n_obs, found.X.shape[1]))
+    X[chosen] = found.X
+    X = X[matching.rows]
+    given = line.text_option("w")
+    if given:
+        W = stored(session, given).values
+        if W.shape != (X.shape[1], X.shape[1]):
+            raise StataError(503, "conformability error")
+    else:
+        parts = [X[matching.treated == side] for side in (False, True)]
+        crossed = sum((part - part.mean(axis=0)).T @ (part - part.mean(axis=0)) for part in parts)
+        W = symmetric_inverse(np.asarray(crossed) / max(int(matching.support.sum()) - 2, 1))
+    values, vectors = np.linalg.eigh((W + W.T) / 2.0)
+    if values.min() < -1e-10 * max(float(values.max()), 1e-300):
+        raise StataError(506, "matrix not positive definite")
+    return np.asarray(X @ (vectors * np.sqrt(np.maximum(values, 0.0))), dtype=np.float64)
+
+
+def _match(session: Session, plan: Plan, matching: Matching, outcomes: list[str]) -> None:
+    """Fill in neighbors, weights and matched outcomes."""
+    Y = {name: session.data.numeric(name)[matching.rows] for name in outcomes}
+    if plan.smooths_outcome:
+        matching.smooth = {name: _smoothed(plan, matching, y) for name, y in Y.items()}
+        Y = matching.smooth
+    if plan.by_neighbors:
+        _match_neighbors(plan, matching, Y)
+        if plan.ai:
+            matching.own = {name: _own(plan, matching, y) for name, y in Y.items()}
+    else:
+        _match_smoothly(plan, matching, Y)
+
+
+def _smoothed(plan: Plan, matching: Matching, y: FloatArray) -> FloatArray:
+    """Local linear regression of the outcome on the score within each side, at the scores of that side."""
+    assert matching.score is not None
+    smooth = np.full(matching.n, np.nan)
+    for side in (False, True) if plan.ate else (False,):
+        inside = matching.support & (matching.treated == side)
+        at = matching.score if side is False else matching.score[inside]
+        values = local_line(matching.score[inside], y[inside], at, KERNELS["epanechnikov"], plan.bandwidth)
+        if side is False:
+            smooth = values
+        else:
+            smooth[inside] = values
+    return smooth
+
+
+def _sides(matching: Matching) -> tuple[IntArray, IntArray]:
+    return np.flatnonzero(matching.support & matching.treated), np.flatnonzero(matching.support & ~matching.treated)
+
+
+def _match_neighbors(plan: Plan, matching: Matching, Y: dict[str, FloatArray]) -> None:
+    n = matching.n
     found = np.full((n, plan.neighbors), -1, dtype=np.intp)
     pairs: list[tuple[IntArray, IntArray]] = []
-    yes, no = np.flatnonzero(on & treatment), np.flatnonzero(on & ~treatment)
+    yes, no = _sides(matching)
     for queries, donors in ((no, yes), (yes, no)) if plan.ate else ((yes, no),):
         if not len(queries) or not len(donors):
             continue
-        shown, who, with_ = _choose(plan, key[inside], queries, donors)
-        found[queries] = shown
+        shown, who, with_ = _choose(plan, matching, queries, donors)
+        found[queries, : shown.shape[1]] = shown
         pairs.append((who, with_))
-    who = np.concatenate([pair[0] for pair in pairs]) if pairs else np.zeros(0, dtype=np.intp)
-    with_ = np.concatenate([pair[1] for pair in pairs]) if pairs else np.zeros(0, dtype=np.intp)
-    needed = treatment | plan.ate
-    on = on & ~(needed & (found[:, 0] < 0))
-    return _Matching(order, n, treatment, score[inside], on, Matches(who, with_, n), found)
-
-
-def _choose(plan: _Plan, key: FloatArray, queries: IntArray, donors: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Neighbors to show, and all pairs of a query and a match."""
-    p, d = key[queries], key[donors]
-    if plan.ties:
-        who, with_ = tied_scores(p, d, plan.caliper)
-        shown = np.full((len(p), 1), -1, dtype=np.intp)
-        shown[who[::-1], 0] = donors[with_[::-1]]
-        return shown, queries[who], donors[with_]
-    if plan.replacement:
-        found = nearest_scores(p, d, plan.neighbors, plan.caliper)
+    empty = np.zeros(0, dtype=np.intp)
+    who = np.concatenate([pair[0] for pair in pairs]) if pairs else empty
+    with_ = np.concatenate([pair[1] for pair in pairs]) if pairs else empty
+    matches = Matches(who, with_, n)
+    needed = matching.treated | plan.ate
+    matching.support = matching.support & ~(needed & (found[:, 0] < 0))
+    matching.matches, matching.first = matches, found
+    if plan.mahalanobis:
+        # Each match counts 1/k even where a caliper leaves fewer than k.
+        matching.use = np.asarray(np.bincount(with_, minlength=n) / plan.neighbors, dtype=np.float64)
     else:
-        found = without_replacement(p, d, plan.caliper)[:, None]
+        matching.use = matches.used(np.ones(n, dtype=np.bool_))
+    matching.others = {name: matches.mean(y) for name, y in Y.items()}
+
+
+def _choose(plan: Plan, matching: Matching, queries: IntArray, donors: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Neighbors to show, and all pairs of a query and a match."""
+    if matching.X is not None:
+        found = nearest_rows(matching.X[queries], matching.X[donors], plan.neighbors, plan.caliper)
+    else:
+        assert matching.score is not None
+        key = -matching.score if plan.descending else matching.score
+        p, d = key[queries], key[donors]
+        if plan.ties:
+            return _tied(plan, p, d, queries, donors)
+        if plan.replacement:
+            found = nearest_scores(p, d, plan.neighbors, plan.caliper)
+        else:
+            found = without_replacement(p, d, plan.caliper)[:, None]
     i, j = np.nonzero(found >= 0)
     return np.where(found >= 0, donors[found], -1), queries[i], donors[found[i, j]]
 
 
-def _add_variables(session: Session, matching: _Matching, plan: _Plan, outcomes: list[str]) -> None:
+def _tied(
+    plan: Plan, p: FloatArray, d: FloatArray, queries: IntArray, donors: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """All donors as near as the nearest, then the further neighbors around the first of them.
+
+    The further neighbors are counted whether or not they are among the ties already, as the command does.
+    """
+    who, with_ = tied_scores(p, d, plan.caliper)
+    found = nearest_scores(p, d, plan.neighbors, plan.caliper)[:, 1:]
+    i, j = np.nonzero(found >= 0)
+    who, with_ = np.concatenate([who, i]), np.concatenate([with_, found[i, j]])
+    order = np.argsort(who, kind="stable")
+    who, with_ = who[order], with_[order]
+    place = np.arange(len(who)) - np.searchsorted(who, who, side="left")
+    kept = place < plan.neighbors
+    shown = np.full((len(p), plan.neighbors), -1, dtype=np.intp)
+    shown[who[kept], place[kept]] = donors[with_[kept]]
+    return shown, queries[who], donors[with_]
+
+
+def _own(plan: Plan, matching: Matching, y: FloatArray) -> FloatArray:
+    """Mean of the ai() nearest of the same side; with altvariance the variance of them and the observation."""
+    values = np.full(matching.n, np.nan)
+    for side in _sides(matching):
+        if len(side) < 2:
+            continue
+        if matching.X is not None:
+            found = nearest_rows(matching.X[side], matching.X[side], plan.ai, itself=True)
+        else:
+            assert matching.score is not None
+            found = nearest_in_line(matching.score[side], plan.ai)
+        i, j = np.nonzero(found >= 0)
+        near = Matches(i, found[i, j], len(side))
+        own = y[side]
+        mean = near.mean(own)
+        if plan.altvariance:
+            count = near.counts
+            mean = (count * mean + own) / (count + 1.0)
+            squares = np.bincount(i, weights=(own[found[i, j]] - mean[i]) ** 2, minlength=len(side))
+            values[side] = (squares + (own - mean) ** 2) / count
+        else:
+            values[side] = mean
+    return values
+
+
+def _match_smoothly(plan: Plan, matching: Matching, Y: dict[str, FloatArray]) -> None:
+    """Kernel and local linear matching."""
+    names = list(Y)
+    values = np.column_stack([Y[name] for name in names]) if names else np.zeros((matching.n, 1))
+    fitted = np.full(values.shape, np.nan)
+    use = np.zeros(matching.n)
+    for side in (False, True) if plan.ate else (True,):
+        queries = np.flatnonzero(matching.support & (matching.treated == side))
+        donors = np.flatnonzero(matching.support & (matching.treated != side))
+        found = _smooth_side(plan, matching, queries, donors, values[donors])
+        fitted[queries] = found.fitted
+        use[donors] += found.use
+        matching.support[queries[~found.matched]] = False
+    matching.use = use
+    matching.others = {name: fitted[:, j] for j, name in enumerate(names)}
+
+
+def _smooth_side(plan: Plan, matching: Matching, queries: IntArray, donors: IntArray, y: FloatArray) -> Smoothed:
+    def distances(part: slice) -> FloatArray:
+        if matching.X is not None:
+            return squared_distances(matching.X[queries[part]], matching.X[donors])
+        assert matching.score is not None
+        return np.asarray(matching.score[donors][None, :] - matching.score[queries[part]][:, None])
+
+    return smoothed_matches(distances, len(queries), y, plan.kernel, plan.bandwidth, line=plan.method == "llr")
+
+
+def _add_variables(session: Session, matching: Matching, plan: Plan, outcomes: list[str]) -> None:
     data = session.data
 
     def spread(values: FloatArray, present: BoolArray | None = None) -> FloatArray:
@@ -225,12 +487,18 @@ def _add_variables(session: Session, matching: _Matching, plan: _Plan, outcomes:
              label="psmatch2: Treatment assignment", value_label="_treated")  # fmt: skip
     data.add("_support", spread(matching.support.astype(np.float64)), "byte",
              label="psmatch2: Common support", value_label="_support")  # fmt: skip
-    weight = _weights(matching, plan)
-    data.add("_weight", spread(weight, weight > 0.0), "double", label="psmatch2: weight of matched controls")
+    for name, smooth in matching.smooth.items():
+        data.add(f"_s_{name}", spread(smooth, np.isfinite(smooth)), "double",
+                 label="psmatch2: smoothed outcome variable")  # fmt: skip
+    weight = weights(matching, ate=plan.ate)
+    data.add("_weight", spread(weight, weight != 0.0), "double", label="psmatch2: weight of matched controls")
+    data.variables["_weight"].chars["Type"] = "aweight"
     for name in outcomes:
-        other = matching.matches.mean(data.numeric(name)[matching.rows])
-        known = matching.support & (matching.matches.counts > 0)
-        data.add(f"_{name}", spread(other, known), "double", label=f"psmatch2: value of {name} of match(es)")
+        other = matching.others[name]
+        data.add(f"_{name}", spread(other, matching.support & np.isfinite(other)), "double",
+                 label=f"psmatch2: value of {name} of match(es)")  # fmt: skip
+    if matching.first is None or matching.matches is None:
+        return
     identity = np.empty(data.n_obs)
     identity[matching.order] = np.arange(1, data.n_obs + 1)
     integer = "byte" if data.n_obs <= 100 else "int" if data.n_obs <= 32740 else "long"
@@ -240,81 +508,17 @@ def _add_variables(session: Session, matching: _Matching, plan: _Plan, outcomes:
         data.add(f"_n{j + 1}", spread(neighbor.astype(np.float64) + 1.0, neighbor >= 0), integer,
                  label=f"psmatch2: ID of nearest neighbor nr. {j + 1}")  # fmt: skip
     data.add("_nn", spread(matching.matches.counts), "float", label="psmatch2: # matched neighbors")
-    nearest = matching.first[:, 0]
-    gap = np.abs(matching.score - matching.score[np.maximum(nearest, 0)])
-    data.add("_pdif", spread(gap, nearest >= 0), "double", label="psmatch2: abs(pscore - pscore[nearest neighbor])")
+    for name, own in matching.own.items():
+        data.add(f"_self_{name}", spread(own, matching.support & np.isfinite(own)), "double",
+                 label=f"psmatch2: matched value of {name} (T-T & C-C)")  # fmt: skip
+    if matching.score is not None and not plan.mahalanobis:
+        nearest = matching.first[:, 0]
+        gap = np.abs(matching.score - matching.score[np.maximum(nearest, 0)])
+        data.add("_pdif", spread(gap, nearest >= 0), "double",
+                 label="psmatch2: abs(pscore - pscore[nearest neighbor])")  # fmt: skip
 
 
-def _weights(matching: _Matching, plan: _Plan) -> FloatArray:
-    """How often each observation serves as a match; 1 for the treated when only they are matched."""
-    everyone = np.ones(matching.n, dtype=np.bool_)
-    weight = matching.matches.used(everyone)
-    if not plan.ate:
-        weight = np.where(matching.treated, 1.0, weight)
+def weights(matching: Matching, *, ate: bool) -> FloatArray:
+    """How much each observation serves as a match; 1 for the treated when only they are matched."""
+    weight = matching.use if ate else np.where(matching.treated, 1.0, matching.use)
     return np.asarray(np.where(matching.support, weight, 0.0), dtype=np.float64)
-
-
-def _print_effects(session: Session, matching: _Matching, plan: _Plan, outcomes: list[str], results: ResultSet) -> None:
-    log = session.log
-    log.line(_RULE.format("-"))
-    log.line("        Variable     Sample |    Treated     Controls   Difference         S.E.   T-stat")
-    log.line(_RULE.format("+"))
-    weight = _weights(matching, plan)
-    for name in outcomes:
-        _print_outcome(session, matching, plan, name, weight, results)
-        log.line(_RULE.format("+"))
-    log.line("Note: S.E. does not take into account that the propensity score is estimated.")
-
-
-def _print_outcome(
-    session: Session, matching: _Matching, plan: _Plan, name: str, weight: FloatArray, results: ResultSet
-) -> None:
-    y = session.data.numeric(name)[matching.rows]
-    other = matching.matches.mean(y)
-    treated = matching.treated
-    raw = least_squares(treated.astype(np.float64)[:, None], y)
-    error = math.sqrt(raw.rss / (len(y) - 2) / float(((treated - treated.mean()) ** 2).sum()))
-    means = float(y[treated].mean()), float(y[~treated].mean())
-    log = session.log
-    label = name if len(name) <= 16 else name[:14] + "~" + name[-1]
-    log.line(f"{label:>16}  Unmatched |" + _cells(*means, means[0] - means[1], error))
-    inside = treated & matching.support
-    n1 = int(np.count_nonzero(inside))
-    m1, m0 = _mean(y[inside]), _mean(other[inside])
-    att = m1 - m0
-    used = ~treated & (weight > 0.0)
-    spread = (
-        _variance(y[inside]) / n1 + _variance(y[used]) * float((weight[used] ** 2).sum()) / n1**2 if n1 else math.nan
-    )
-    seatt = math.sqrt(spread) if spread >= 0.0 else math.nan
-    found = {"att": att, "seatt": seatt}
-    log.line(f"{'ATT':>27} |" + _cells(m1, m0, att, seatt))
-    if plan.ate:
-        outside = ~treated & matching.support
-        n0 = int(np.count_nonzero(outside))
-        low, high = _mean(y[outside]), _mean(other[outside])
-        atu = high - low
-        ate = (att * n1 + atu * n0) / (n0 + n1) if n0 + n1 else math.nan
-        log.line(f"{'ATU':>27} |" + _cells(low, high, atu, math.nan))
-        log.line(f"{'ATE':>27} |" + " " * 26 + _cells(ate, math.nan, math.nan, math.nan, ate_only=True))
-        found.update({"atu": atu, "ate": ate, "seatu": math.nan, "seate": math.nan})
-    for key, value in found.items():
-        stored = value if math.isfinite(value) else MISSING
-        results.scalars[key] = stored
-        results.scalars[f"{key}_{name}"] = stored
-
-
-def _mean(values: FloatArray) -> float:
-    return float(values.mean()) if len(values) else math.nan
-
-
-def _variance(values: FloatArray) -> float:
-    return float(values.var(ddof=1)) if len(values) > 1 else math.nan
-
-
-def _cells(first: float, second: float, difference: float, error: float, *, ate_only: bool = False) -> str:
-    """Four numbers in %11.0g and their ratio in %7.2f; `ate_only` shows one number, an error and a ratio."""
-    t = difference / error if error > 0.0 else math.nan
-    numbers = [first, error] if ate_only else [first, second, difference, error]
-    shown = [format_value(value if math.isfinite(value) else MISSING, "%11.0g").strip().rjust(11) for value in numbers]
-    return "  ".join([*shown, f"{t:7.2f}" if math.isfinite(t) else "      ."])

@@ -1,4 +1,4 @@
-"""rdrobust and rdplot: sharp regression discontinuity designs."""
+"""rdrobust: regression discontinuity by local polynomials with robust bias-corrected inference."""
 
 from __future__ import annotations
 
@@ -7,285 +7,223 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ssd.engine.commands.causal_rd_sample import GRAMMAR, Design, read_design, selector_of
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import Estimation, level_of, store
-from ssd.engine.errors import StataError, no_observations, unsupported
+from ssd.engine.errors import StataError
 from ssd.engine.lang.numlist import parse_numlist
-from ssd.engine.missing import BoolArray, FloatArray, is_missing
+from ssd.engine.output.discontinuity import effect_heading, effect_line, side_header
 from ssd.engine.output.estimation import CoefficientTable
-from ssd.engine.stats.discontinuity import (
-    Discontinuity,
-    Kernel,
-    Options,
-    Side,
-    Variance,
-    bandwidths,
-    estimate,
-    global_fit,
-)
+from ssd.engine.results import Matrix
+from ssd.engine.stats.discontinuity import Discontinuity, Effect, estimate
+from ssd.engine.stats.discontinuity_bandwidth import Widths, bandwidths
 from ssd.engine.stats.distributions import critical, two_sided
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_KERNELS: dict[str, Kernel] = {"triangular": "triangular", "epanechnikov": "epanechnikov", "uniform": "uniform"}
-
 
 @command(
     "rdrobust",
-    "varlist(numeric min=2 max=2) [if] [in] [, C(real 0) P(integer 1) Q(integer -1) H(string) B(string) RHO(real -1) "
-    "KERnel(string) BWSelect(string) VCE(string) SCALEREGUL(real 1) MASSpoints(string) Level(cilevel) ALL "
-    "DERiv(integer 0) FUZzy(string) COVS(string) WEIGHTS(string) SHARPBW NOWARNings]",
+    f"varlist(numeric) [if] [in] [, {GRAMMAR} H(string) B(string) RHO(real 0) SCALEPAR(real 1) Level(cilevel) "
+    "NOWARNings]",
     by="recall",
     stored="e(N) e(N_l) e(N_r) e(N_h_l) e(N_h_r) e(N_b_l) e(N_b_r) e(c) e(p) e(q) e(h_l) e(h_r) e(b_l) e(b_r) "
-    "e(tau_cl) e(tau_bc) e(se_tau_cl) e(se_tau_rb) e(pv_cl) e(pv_rb) e(ci_l_cl) e(ci_r_cl) e(ci_l_rb) e(ci_r_rb) "
-    "e(b) e(V)",
-    refused="fuzzy(), covs(), weights(), deriv(), bwselect() other than mserd, vce(hc2|hc3|cluster|nncluster)",
+    "e(tau_cl) e(tau_bc) e(tau_cl_l) e(tau_cl_r) e(tau_bc_l) e(tau_bc_r) e(bias_l) e(bias_r) e(se_tau_cl) "
+    "e(se_tau_rb) e(pv_cl) e(pv_rb) e(ci_l_cl) e(ci_r_cl) e(ci_l_rb) e(ci_r_rb) e(tau_T_cl) e(tau_T_bc) "
+    "e(se_tau_T_cl) e(se_tau_T_rb) e(beta_p_l) e(beta_p_r) e(V_cl_l) e(V_cl_r) e(V_rb_l) e(V_rb_r) e(b) e(V)",
+    refused="vce(cr2), vce(cr3), covs_drop(off)",
 )
 def rdrobust(session: Session, line: Line) -> None:
-    """Sharp RD by local polynomials with robust bias-corrected confidence intervals."""
-    for name in ("fuzzy", "covs", "weights"):
-        if line.options.get(name):
-            raise unsupported(f"option {name}() of rdrobust is")
-    if line.options["deriv"] != 0 or line.flag("sharpbw"):
-        raise unsupported("kink designs are" if line.options["deriv"] != 0 else "option sharpbw is")
-    select = (line.text_option("bwselect") or "mserd").lower()
-    if select != "mserd":
-        raise unsupported(f"bwselect({select}) is")
-    options = _options(line)
-    cutoff = float(cast(float, line.options["c"]))
-    rows, left, right = _sides(session, line, cutoff)
-    h, b = _chosen(line, left, right, options)
-    fit = estimate(left, right, h, b, options)
-    _report(
-        session, line, fit, rows, (left, right), options, cutoff, "mserd" if not line.text_option("h") else "Manual"
-    )
+    """Sharp, fuzzy and kink RD by local polynomials with robust bias-corrected confidence intervals."""
+    level = level_of(session, line)
+    select = selector_of(line)
+    design = read_design(session, line)
+    widths, select = _chosen(session, line, design, select)
+    fit = estimate(design.left, design.right, widths[:2], widths[2:], design.options)
+    _report(session, line, fit, design, widths, select, level)
 
 
-def _options(line: Line) -> Options:
-    p = int(cast(int, line.options["p"]))
-    q = int(cast(int, line.options["q"]))
-    q = p + 1 if q < 0 else q
-    if p < 0 or q <= p:
-        raise StataError(125, "q() should be higher than p()")
-    typed = (line.text_option("kernel") or "triangular").lower()
-    kernel = next((full for name, full in _KERNELS.items() if len(typed) >= 3 and name.startswith(typed)), None)
-    if kernel is None:
-        raise StataError(7, "kernel incorrectly specified")
-    vce = (line.text_option("vce") or "nn 3").lower().split()
-    if vce[0] not in {"nn", "hc0", "hc1"}:
-        raise unsupported(f"vce({' '.join(vce)}) of rdrobust is")
-    matches = int(vce[1]) if vce[0] == "nn" and len(vce) > 1 else 3
-    mass = (line.text_option("masspoints") or "adjust").lower()
-    if mass not in {"adjust", "off"}:
-        raise unsupported(f"masspoints({mass}) is")
-    regularize = float(cast(float, line.options["scaleregul"]))
-    return Options(p, q, kernel, cast(Variance, vce[0]), matches, regularize, mass == "adjust")
-
-
-def _sides(session: Session, line: Line, cutoff: float) -> tuple[BoolArray, Side, Side]:
-    y, x = (session.data.numeric(name) for name in line.varlist)
-    rows = line.sample(session) & ~is_missing(y) & ~is_missing(x)
-    if not rows.any():
-        raise no_observations()
-    y, x = y[rows], x[rows] - cutoff
-    below = x < 0.0
-    if below.all() or not below.any():
-        raise StataError(125, "c() should be set within the range of the running variable")
-    if min(int(below.sum()), int((~below).sum())) < 10:
-        raise StataError(2001, "insufficient observations")
-    return rows, Side.of(x[below], y[below]), Side.of(x[~below], y[~below])
-
-
-def _chosen(line: Line, left: Side, right: Side, options: Options) -> tuple[float, float]:
-    """h and b as typed or selected."""
+def _chosen(session: Session, line: Line, design: Design, select: str) -> tuple[Widths, str]:
+    """h and b as typed or selected, and how."""
     h, b = _bandwidth(line, "h"), _bandwidth(line, "b")
     rho = float(cast(float, line.options["rho"]))
+    if rho < 0.0:
+        raise StataError(411, "rho() must be positive")
+    if h is None and len(design.left.x) + len(design.right.x) < 20:
+        session.log.line("Not enough observations to perform bandwidth calculations")
+        session.log.line("Estimates computed using entire sample")
+        h = (max(design.left.reach, design.right.reach),) * 2
     if h is not None:
-        return h, b if b is not None else h / rho if rho > 0.0 else h
+        if rho > 0.0:
+            b = (h[0] / rho, h[1] / rho)
+        return (*h, *(b or h)), "Manual"
     if b is not None:
         raise StataError(198, "option b() requires option h()")
-    h, b = bandwidths(left, right, options)
-    return h, h / rho if rho > 0.0 else b
+    left, right, options = design.for_bandwidth
+    found = bandwidths(left, right, options, design.choice, (select,))[0]
+    return (found[0], found[1], found[0] / rho, found[1] / rho) if rho > 0.0 else found, select
 
 
-def _bandwidth(line: Line, name: str) -> float | None:
+def _bandwidth(line: Line, name: str) -> tuple[float, float] | None:
     typed = line.text_option(name)
     if not typed:
         return None
     values = parse_numlist(typed)
-    if any(value <= 0.0 for value in values):
+    if len(values) > 2:
+        raise StataError(125, f"{name}() only accepts two inputs")
+    if not values or any(value <= 0.0 for value in values):
         raise StataError(411, f"{name}() must be positive")
-    if len(set(values)) > 1:
-        raise unsupported(f"different bandwidths in {name}() are")
-    return float(values[0])
+    return float(values[0]), float(values[-1])
 
 
 def _report(
-    session: Session,
-    line: Line,
-    fit: Discontinuity,
-    rows: BoolArray,
-    sides: tuple[Side, Side],
-    options: Options,
-    cutoff: float,
-    select: str,
+    session: Session, line: Line, fit: Discontinuity, design: Design, widths: Widths, select: str, level: float
 ) -> None:
-    left, right = sides
-    outcome, running = line.varlist
-    level = level_of(session, line)
-    (tau, se), (tau_bc, se_rb) = fit.conventional, fit.robust
     z = critical(level, None)
-    mass = max(1.0 - len(side.distinct) / len(side.x) for side in sides) >= 0.2
+    options, outcome, effect = design.options, design.outcome, fit.effect
+    every = line.flag("all")
 
     def show() -> None:
         log = session.log
-        if mass:
+        log.line()
+        log.line(f"{design.title()} estimates using local polynomial regression.{design.derivative_note}")
+        log.line()
+        side_header(
+            log, f"Cutoff c = {design.cutoff:g}", _rows(fit, design, widths),
+            [("Number of obs", f"{len(design.left.x) + len(design.right.x):d}"), ("BW type", select),
+             ("Kernel", options.kernel.capitalize()), ("VCE method", design.vce_name)],
+        )  # fmt: skip
+        log.line()
+        if fit.first_stage is not None:
+            log.line(f"First-stage estimates. Outcome: {design.fuzzy}. Running variable: {design.running}.")
+            _print_effect(session, fit.first_stage, level, every=every)
             log.line()
-            log.line("Mass points detected in the running variable.")
-        log.line()
-        log.line("Sharp RD estimates using local polynomial regression.")
-        log.line()
-        cut = f"Cutoff c = {cutoff:g}"
-        rows_shown = [
-            (f"{cut:>18} | Left of c  Right of c", "Number of obs", f"{len(left.x) + len(right.x):d}"),
-            ("-" * 19 + "+" + "-" * 22, "BW type", select),
-            (_pair("Number of obs", f"{len(left.x):d}", f"{len(right.x):d}"), "Kernel", options.kernel.capitalize()),
-            (_pair("Eff. Number of obs", f"{fit.left.n:d}", f"{fit.right.n:d}"), "VCE method", options.vce.upper()),
-        ]
-        for text, label, value in rows_shown:
-            log.line(f"{text:<42}            {label:<13} = {value:>10}")
-        log.line(_pair("Order est. (p)", f"{options.p:d}", f"{options.p:d}"))
-        log.line(_pair("Order bias (q)", f"{options.q:d}", f"{options.q:d}"))
-        log.line(_pair("BW est. (h)", f"{fit.h:.3f}", f"{fit.h:.3f}"))
-        log.line(_pair("BW bias (b)", f"{fit.b:.3f}", f"{fit.b:.3f}"))
-        log.line(_pair("rho (h/b)", f"{fit.h / fit.b:.3f}", f"{fit.h / fit.b:.3f}"))
-        if mass:
-            log.line(_pair("Unique obs", f"{len(left.distinct):d}", f"{len(right.distinct):d}"))
-        log.line()
-        log.line(f"Outcome: {outcome}. Running variable: {running}.")
-        log.line("-" * 80)
-        log.line(f"            Method |   Coef.    Std. Err.    z     P>|z|    [{level:g}% Conf. Interval]")
-        log.line("-" * 19 + "+" + "-" * 60)
-        log.line(_row("Conventional", tau, se, tau, se, z))
-        if line.flag("all"):
-            log.line(_row("Bias-corrected", tau_bc, se, tau_bc, se, z))
-            log.line(_row("Robust", tau_bc, se_rb, tau_bc, se_rb, z))
+            log.line(
+                f"Treatment effect estimates. Outcome: {outcome}. Running variable: {design.running}. "
+                f"Treatment Status: {design.fuzzy}."
+            )
         else:
-            log.line(_row("Robust", None, None, tau_bc, se_rb, z))
-        log.line("-" * 80)
+            log.line(f"Outcome: {outcome}. Running variable: {design.running}.")
+        _print_effect(session, effect, level, every=every)
+        _notes(session, line, design)
 
-    names = ["Conventional", "Bias-corrected", "Robust"]
-    b = np.array([tau, tau_bc, tau_bc])
-    table = CoefficientTable(names, b, np.diag([se**2, se**2, se_rb**2]), outcome, None, level)
-    scalars = {
-        "N": float(len(left.x) + len(right.x)), "N_l": float(len(left.x)), "N_r": float(len(right.x)),
-        "N_h_l": float(fit.left.n), "N_h_r": float(fit.right.n), "N_b_l": float(fit.left.n_bias),
-        "N_b_r": float(fit.right.n_bias), "c": cutoff, "p": float(options.p), "q": float(options.q),
-        "h_l": fit.h, "h_r": fit.h, "b_l": fit.b, "b_r": fit.b, "level": level, "tau_cl": tau, "tau_bc": tau_bc,
-        "tau_cl_l": fit.left.intercept, "tau_cl_r": fit.right.intercept, "tau_bc_l": fit.left.corrected,
-        "tau_bc_r": fit.right.corrected, "se_tau_cl": se, "se_tau_rb": se_rb, "pv_cl": two_sided(tau / se, None),
-        "pv_rb": two_sided(tau_bc / se_rb, None), "ci_l_cl": tau - z * se, "ci_r_cl": tau + z * se,
-        "ci_l_rb": tau_bc - z * se_rb, "ci_r_rb": tau_bc + z * se_rb,
-    }  # fmt: skip
+    if every:
+        names = ["Conventional", "Bias-corrected", "Robust"]
+        b = np.array([effect.conventional, effect.corrected, effect.corrected])
+        V = np.diag([effect.se**2, effect.se**2, effect.robust_se**2])
+    else:
+        names, b, V = ["RD_Estimate"], np.array([effect.conventional]), np.array([[effect.se**2]])
+    table = CoefficientTable(names, b, V, outcome, None, level)
     macros = {
-        "cmd": "rdrobust", "depvar": outcome, "runningvar": running, "outcomevar": outcome, "bwselect": select,
-        "kernel": options.kernel.capitalize(), "vce_select": options.vce.upper(),
+        "cmd": "rdrobust", "depvar": outcome, "runningvar": design.running, "outcomevar": outcome, "bwselect": select,
+        "kernel": options.kernel.capitalize(), "vce_select": design.vce_name, "clustvar": design.cluster,
+        "covs": " ".join(design.covariates), "fuzzyvar": design.fuzzy,
+        "ci_rb": f"[{effect.corrected - z * effect.robust_se:.3f} ; {effect.corrected + z * effect.robust_se:.3f}]",
     }  # fmt: skip
-    store(session, line, Estimation({}, table, show), sample=rows, scalars=scalars, macros=macros)
+    store(
+        session, line, Estimation({}, table, show), sample=design.rows,
+        scalars=_scalars(fit, design, widths, z, level), macros=macros, matrices=_matrices(fit),
+    )  # fmt: skip
     show()
 
 
-def _pair(label: str, left: str, right: str) -> str:
-    return f"{label:>18} |{left:>10}{right:>12}"
+def _rows(fit: Discontinuity, design: Design, widths: Widths) -> list[tuple[str, str, str]]:
+    o = design.options
+    rows = [
+        ("Number of obs", f"{len(design.left.x):d}", f"{len(design.right.x):d}"),
+        ("Eff. Number of obs", f"{fit.n_h[0]:d}", f"{fit.n_h[1]:d}"),
+        ("Order est. (p)", f"{o.p:d}", f"{o.p:d}"),
+        ("Order bias (q)", f"{o.q:d}", f"{o.q:d}"),
+        ("BW est. (h)", f"{widths[0]:.3f}", f"{widths[1]:.3f}"),
+        ("BW bias (b)", f"{widths[2]:.3f}", f"{widths[3]:.3f}"),
+        ("rho (h/b)", f"{widths[0] / widths[2]:.3f}", f"{widths[1] / widths[3]:.3f}"),
+    ]
+    if design.mass_option == "check" or design.mass_points:
+        rows.append(("Unique obs", f"{len(design.left.distinct):d}", f"{len(design.right.distinct):d}"))
+    if design.cluster:
+        rows.append(("Number of clusters", f"{design.left.n_clusters:d}", f"{design.right.n_clusters:d}"))
+    return rows
 
 
-def _row(label: str, b: float | None, se: float | None, centre: float, error: float, z: float) -> str:
-    first = "     -          -     " if b is None or se is None else f"{_short(b):>8}{_short(se):>11}   "
-    p = two_sided(centre / error, None)
-    low, high = _short(centre - z * error, 6), _short(centre + z * error, 6)
-    return f"{label:>18} |{first}{centre / error:>6.4f}   {p:.3f}{low:>11}{high:>13}"
+def _print_effect(session: Session, effect: Effect, level: float, *, every: bool) -> None:
+    z = critical(level, None)
+
+    def row(label: str, b: float, se: float, *, blank: bool = False) -> str:
+        shown = None if blank else (b, se)
+        return effect_line(label, shown, _ratio(b, se), two_sided(_ratio(b, se), None), (b - z * se, b + z * se))
+
+    effect_heading(session.log, level)
+    session.log.line(row("Conventional", effect.conventional, effect.se))
+    if every:
+        session.log.line(row("Bias-corrected", effect.corrected, effect.se))
+    session.log.line(row("Robust", effect.corrected, effect.robust_se, blank=not every))
+    session.log.line("-" * 80)
 
 
-def _short(value: float, digits: int = 5) -> str:
-    """As many decimals as keep `digits` significant ones."""
-    before = 1 if value == 0.0 else max(1, math.floor(math.log10(abs(value))) + 1)
-    text = f"{value:.{max(digits - before, 0)}f}"
-    return text.rstrip("0").rstrip(".") if digits > 5 and "." in text else text
+def _ratio(estimate: float, se: float) -> float:
+    return estimate / se if se > 0.0 else math.nan
 
 
-@command(
-    "rdplot",
-    "varlist(numeric min=2 max=2) [if] [in] [, C(real 0) P(integer 4) NBins(numlist) BINSelect(string) HIDE "
-    "GRAPH_options(string asis)]",
-    by="recall",
-    stored="e(N_l) e(N_r) e(J_star_l) e(J_star_r)",
-    refused="data-driven bins (nbins() is required), quantile-spaced bins, ci(), shade, genvars, covs(), h()",
-)
-def rdplot(session: Session, line: Line) -> None:
-    """Means in evenly spaced bins on both sides of the cutoff with global polynomial fits."""
-    typed = line.options.get("nbins")
-    if not isinstance(typed, list) or not typed:
-        raise unsupported("rdplot without nbins() is")
-    if line.text_option("binselect") not in {None, "es"}:
-        raise unsupported("binselect() other than es is")
-    cutoff = float(cast(float, line.options["c"]))
-    degree = int(cast(int, line.options["p"]))
-    rows, left, right = _sides(session, line, cutoff)
-    counts = [int(float(cast(float, typed[0]))), int(float(cast(float, typed[-1])))]
-    if min(counts) < 1:
-        raise StataError(198, "nbins() must be positive")
-    if not line.flag("hide"):
-        _draw(session, line, (left, right), counts, cutoff, degree)
+def _notes(session: Session, line: Line, design: Design) -> None:
     log = session.log
-    log.line()
-    log.line("RD Plot with evenly spaced number of bins set manually.")
-    log.line()
-    log.line(f"{f'Cutoff c = {cutoff:g}':>22} | Left of c  Right of c")
-    log.line("-" * 23 + "+" + "-" * 22)
-    for label, a, b in (
-        ("Number of obs", len(left.x), len(right.x)),
-        ("Polynomial order", degree, degree),
-        ("Bins selected", counts[0], counts[1]),
-    ):
-        log.line(f"{label:>22} |{a:10d}{b:12d}")
-    table = CoefficientTable([], np.zeros(0), np.zeros((0, 0)), line.varlist[0])
+    if design.covariates:
+        log.line(f"Covariate-adjusted estimates. Additional covariates included: {_n_covariates(design)}")
+    if design.cluster:
+        log.line(f"Std. Err. adjusted for clusters in {design.cluster}")
+    if design.options.scale != 1.0:
+        log.line(f"Scale parameter: {design.options.scale:g}")
+    if design.choice.regularize != 1.0:
+        log.line(f"Scale regularization: {design.choice.regularize:g}")
+    if design.mass_option == "check":
+        log.line("Running variable checked for mass points.")
+    if design.mass_option == "adjust" and design.mass_points:
+        log.line("Estimates adjusted for mass points in the running variable.")
+    if design.sharp_bandwidth and not line.flag("nowarnings"):
+        because = (
+            " because perfect compliance was detected on at least one side of the threshold"
+            if design.sharp_bandwidth == "compliance" else ""
+        )  # fmt: skip
+        log.line(f"WARNING: bandwidths automatically computed for sharp RD estimation{because}.")
+
+
+def _n_covariates(design: Design) -> int:
+    return int(design.left.D.shape[1]) - 1 - design.options.fuzzy
+
+
+def _scalars(fit: Discontinuity, design: Design, widths: Widths, z: float, level: float) -> dict[str, float]:
+    e = fit.effect
+    left, right = design.sides
     scalars = {
-        "N_l": float(len(left.x)),
-        "N_r": float(len(right.x)),
-        "J_star_l": float(counts[0]),
-        "J_star_r": float(counts[1]),
+        "N": float(len(left.x) + len(right.x)), "N_l": float(len(left.x)), "N_r": float(len(right.x)),
+        "N_h_l": float(fit.n_h[0]), "N_h_r": float(fit.n_h[1]), "N_b_l": float(fit.n_b[0]),
+        "N_b_r": float(fit.n_b[1]), "c": design.cutoff, "p": float(design.options.p), "q": float(design.options.q),
+        "h_l": widths[0], "h_r": widths[1], "b_l": widths[2], "b_r": widths[3], "level": level,
+        "tau_cl": e.conventional, "tau_bc": e.corrected, "tau_cl_l": e.sides[0], "tau_cl_r": e.sides[1],
+        "tau_bc_l": e.sides[2], "tau_bc_r": e.sides[3], "bias_l": fit.bias[0], "bias_r": fit.bias[1],
+        "se_tau_cl": e.se, "se_tau_rb": e.robust_se, "pv_cl": two_sided(_ratio(e.conventional, e.se), None),
+        "pv_rb": two_sided(_ratio(e.corrected, e.robust_se), None), "ci_l_cl": e.conventional - z * e.se,
+        "ci_r_cl": e.conventional + z * e.se, "ci_l_rb": e.corrected - z * e.robust_se,
+        "ci_r_rb": e.corrected + z * e.robust_se,
+    }  # fmt: skip
+    t = fit.first_stage
+    if t is not None:
+        scalars |= {
+            "tau_T_cl": t.conventional, "tau_T_bc": t.corrected, "se_tau_T_cl": t.se, "se_tau_T_rb": t.robust_se,
+            "tau_T_cl_l": t.sides[0], "tau_T_cl_r": t.sides[1], "tau_T_bc_l": t.sides[2], "tau_T_bc_r": t.sides[3],
+        }  # fmt: skip
+    return scalars
+
+
+def _matrices(fit: Discontinuity) -> dict[str, Matrix]:
+    names = [f"r{i + 1}" for i in range(len(fit.beta[0]))]
+    columns = [f"c{i + 1}" for i in range(len(names))]
+    kept = {
+        name: Matrix(beta.reshape(-1, 1).copy(), names, ["c1"])
+        for name, beta in zip(("beta_p_l", "beta_p_r"), fit.beta, strict=True)
     }
-    macros = {"cmd": "rdplot", "depvar": line.varlist[0], "runningvar": line.varlist[1]}
-    store(session, line, Estimation({}, table, lambda: None), sample=rows, scalars=scalars, macros=macros)
-
-
-def bin_means(side: Side, bins: int) -> tuple[FloatArray, FloatArray]:
-    """Midpoints of evenly spaced bins that are not empty and the mean outcomes within."""
-    low, high = (float(side.x[0]), 0.0) if side.x[0] < 0.0 else (0.0, float(side.x[-1]))
-    width = (high - low) / bins
-    which = np.clip(((side.x - low) / width).astype(np.intp), 0, bins - 1)
-    n = np.bincount(which, minlength=bins)
-    total = np.bincount(which, weights=side.y, minlength=bins)
-    used = n > 0
-    middle = low + width * (np.arange(bins) + 0.5)
-    means: FloatArray = np.asarray(total[used] / n[used], dtype=np.float64)
-    return np.asarray(middle[used], dtype=np.float64), means
-
-
-def _draw(session: Session, line: Line, sides: tuple[Side, Side], bins: list[int], cutoff: float, degree: int) -> None:
-    from ssd.engine.commands.describe_selection import heading
-    from ssd.engine.commands.graph_diagnostics import show_panel
-    from ssd.engine.graphics.model import Layer, Panel, Text
-    from ssd.engine.graphics.options import Options as GraphOptions
-
-    panel = Panel()
-    for side, count in zip(sides, bins, strict=True):
-        x, y = bin_means(side, count)
-        panel.layers.append(Layer("scatter", x + cutoff, y))
-        ends = (float(side.x[0]), 0.0) if side.x[0] < 0.0 else (0.0, float(side.x[-1]))
-        grid = np.linspace(*ends, 200)
-        panel.layers.append(Layer("line", grid + cutoff, global_fit(side, degree)(grid)))
-    panel.x.title, panel.y.title = Text(heading(session, line.varlist[1])), Text(heading(session, line.varlist[0]))
-    graph_options = GraphOptions(line.text_option("graph_options"))
-    show_panel(session, panel, graph_options)
+    kept |= {
+        name: Matrix(V.copy(), names, columns)
+        for name, V in zip(("V_cl_l", "V_cl_r", "V_rb_l", "V_rb_r"), fit.V, strict=True)
+    }
+    return kept

@@ -1,18 +1,21 @@
-"""teffects: treatment effects of a binary treatment from observational data."""
+"""teffects: treatment effects from observational data."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ssd.engine.commands.causal_predictions import predict_effects
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import (
     Estimation,
     Sample,
     SessionSource,
+    Vce,
     build_regressors,
     level_of,
     outcome_and_terms,
@@ -22,15 +25,17 @@ from ssd.engine.commands.estimation import (
     store,
     take_sample,
 )
-from ssd.engine.errors import StataError, unsupported
+from ssd.engine.data.names import check_name
+from ssd.engine.errors import StataError, already_defined, unsupported
 from ssd.engine.lang.quoting import closing, split_comma
-from ssd.engine.missing import BoolArray, FloatArray, is_missing
+from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
 from ssd.engine.output.effects import print_effects
-from ssd.engine.output.estimation import CoefficientTable, Entry, count, print_header
+from ssd.engine.output.estimation import CoefficientTable, Entry, cluster_note, count, print_header
+from ssd.engine.stats.covariance import sum_by_group
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.linear import with_constant
 from ssd.engine.stats.terms import Term, split_words
-from ssd.engine.stats.treatment import Estimator, Link, Statistic, TreatmentProblem
+from ssd.engine.stats.treatment import Estimator, GroupArray, Link, Statistic, TreatmentProblem
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -43,31 +48,42 @@ TITLES = {
     "psmatch": "propensity-score matching",
     "nnmatch": "nearest-neighbor matching",
 }
-_LINKS: dict[str, Link] = {"linear": "linear", "logit": "logit", "probit": "probit", "poisson": "poisson"}
+_SHOWN: dict[Link, str] = {"flogit": "fractional logit", "fprobit": "fractional probit"}
+_LINKS: tuple[Link, ...] = ("linear", "logit", "probit", "poisson", "flogit", "fprobit")
 
 
 @command(
     "teffects",
     "[anything(everything)] [if] [in] [fweight pweight] [, ATE ATET POMeans CONtrol(string) TLevel(string) "
     "AEQuations NOLOg VCE(string) Level(cilevel) PSTOLerance(real 1e-5) OSample(string) NLS WNLS NNeighbor(integer 1) "
-    "BIASadj(string) EMatch(string) CALiper(real 0) METric(string) DMVariables GENerate(string)]",
+    "BIASadj(string) EMatch(string) CALiper(real 0) METric(string) DMVariables GENerate(string) *]",
     minimum=4,
     by="recall",
-    stored="e(N) e(n0) e(n1) e(k_levels) e(treated) e(control) e(cmd) e(subcmd) e(depvar) e(tvar) e(omodel) e(tmodel) "
-    "e(stat) e(b) e(V) r(table)",
-    refused="treatments with more than two levels, hetprobit, fractional outcome models, tlevel(), osample(), "
-    "generate(), psmatch with atet, vce(cluster), vce(bootstrap), teffects overlap, predict after teffects, tebalance",
+    stored="e(N) e(n0) e(n1) … e(k_levels) e(treated) e(control) e(N_clust) e(cmd) e(subcmd) e(depvar) e(tvar) "
+    "e(omodel) e(tmodel) e(stat) e(tlevels) e(clustvar) e(b) e(V) r(table)",
+    refused="hetprobit, fhetprobit; psmatch with atet and metric(matrix) of the matching estimators; "
+    "nls and wnls with nonlinear outcome models; vce(bootstrap); matching with more than two treatment levels",
 )
 def teffects(session: Session, line: Line) -> None:
     """Treatment effects: ra, ipw, aipw, ipwra, psmatch, nnmatch."""
     estimator, _, body = line.anything.strip().partition(" ")
+    if estimator == "overlap":
+        from ssd.engine.commands.causal_balance import overlap
+
+        overlap(session, line.text.partition("overlap")[2])
+        return
+    extra = str(line.options.get("*") or "").split()
+    if extra:
+        raise StataError(198, f"option {extra[0]} not allowed")
     if estimator not in TITLES:
-        if estimator == "overlap":
-            raise unsupported("teffects overlap is")
         raise StataError(198, f"invalid subcommand {estimator}" if estimator else "subcommand required")
-    for name in ("tlevel", "osample", "generate"):
-        if line.options.get(name):
-            raise unsupported(f"option {name}() of teffects is")
+    if line.options.get("generate") and estimator not in {"psmatch", "nnmatch"}:
+        raise StataError(198, "option generate() not allowed")
+    osample = line.text_option("osample")
+    if osample:
+        check_name(osample)
+        if osample in session.data.variables:
+            raise already_defined(osample)
     setup = Setup.read(session, line, estimator, body)
     if estimator in {"psmatch", "nnmatch"}:
         from ssd.engine.commands.causal_matching import matching
@@ -94,10 +110,24 @@ class Setup:
     source: SessionSource
     sample: Sample
     y: FloatArray
-    treated: BoolArray
+    group: GroupArray
+    """Position of each observation's treatment level."""
+    levels: list[int]
     control: int
     level: int
+    """The level the ATET is about."""
     labels: dict[int, str]
+    vce: Vce | None
+
+    @property
+    def others(self) -> list[int]:
+        """Levels but the control."""
+        return [level for level in self.levels if level != self.control]
+
+    @property
+    def treated(self) -> BoolArray:
+        """Of a binary treatment."""
+        return np.asarray(self.group == self.levels.index(self.level), dtype=np.bool_)
 
     @classmethod
     def read(cls, session: Session, line: Line, estimator: str, body: str) -> Setup:
@@ -123,7 +153,11 @@ class Setup:
             raise StataError(198, f"the outcome model of teffects {estimator} has no covariates")
         if estimator in {"ra", "nnmatch"} and treatment_terms:
             raise StataError(198, f"the treatment model of teffects {estimator} has no covariates")
-        vce = parse_vce(session, line, ("robust",), "robust") if estimator not in {"psmatch", "nnmatch"} else None
+        vce = (
+            parse_vce(session, line, ("robust", "cluster"), "robust")
+            if estimator not in {"psmatch", "nnmatch"}
+            else None
+        )
         extra = _extra_terms(session, line)
         everything = [(depvar,), (tvar,), *outcome_terms, *treatment_terms, *extra]
         sample = take_sample(session, line, source, everything, vce)
@@ -133,15 +167,26 @@ class Setup:
             raise StataError(459, f"treatment variable {tvar.variable} must contain nonnegative integers")
         if len(levels) < 2:
             raise StataError(459, f"treatment variable {tvar.variable} must have at least two levels")
-        if len(levels) > 2:
-            raise unsupported("a treatment with more than two levels is")
+        if len(levels) > 2 and estimator in {"psmatch", "nnmatch"}:
+            raise StataError(459, f"treatment variable {tvar.variable} must have 2 levels for teffects {estimator}")
+        if len(levels) > 2 and treatment == "probit" and estimator != "ra":
+            raise StataError(459, "probit treatment models require a treatment with 2 levels")
+        if len(levels) > 20:
+            raise StataError(459, f"treatment variable {tvar.variable} has more than 20 levels")
         labels = session.data.labels_of(tvar.variable)
-        control = _control(line, levels, labels)
-        level = next(value for value in levels if value != control)
+        if line.text_option("tlevel") and statistic != "atet" and estimator not in {"psmatch", "nnmatch"}:
+            raise StataError(198, "option tlevel() is allowed only with atet")
+        control = _chosen_level(line, "control", levels, labels) or levels[0]
+        level = _chosen_level(line, "tlevel", levels, labels)
+        if level is None:
+            level = next(value for value in levels if value != control)
+        if level == control:
+            raise StataError(198, "control() and tlevel() may not specify the same treatment level")
         y = source.get(depvar.variable, depvar.operator)[sample.rows]
         return cls(
             estimator, statistic, depvar.variable, tvar.variable, outcome, treatment, outcome_terms, treatment_terms,
-            outcome_constant, treatment_constant, source, sample, y, t == level, control, level, labels,
+            outcome_constant, treatment_constant, source, sample, y, np.searchsorted(levels, t), levels, control, level,
+            labels, vce,
         )  # fmt: skip
 
     def name_of(self, level: int) -> str:
@@ -149,18 +194,19 @@ class Setup:
 
     def effect_names(self) -> tuple[list[str], list[tuple[str, list[tuple[str, str, int]]]]]:
         """Names in e(b) and the blocks of the table for the effects."""
-        contrast = f"r{self.level}vs{self.control}.{self.tvar}"
-        shown = f"({self.name_of(self.level)} vs {self.name_of(self.control)})"
         if self.statistic == "pomeans":
-            names = [f"POmeans:{value}.{self.tvar}" for value in (self.control, self.level)]
-            rows = [
-                (self.tvar if i == 0 else " ", self.name_of(v), i) for i, v in enumerate((self.control, self.level))
-            ]
-            return names, [("POmeans", rows)]
+            names = [f"POmeans:{value}.{self.tvar}" for value in self.levels]
+            return names, [("POmeans", self._rows([self.name_of(value) for value in self.levels], 0))]
         title = self.statistic.upper()
-        names = [f"{title}:{contrast}", f"POmean:{self.control}.{self.tvar}"]
-        blocks = [(title, [(self.tvar, shown, 0)]), ("POmean", [(self.tvar, self.name_of(self.control), 1)])]
-        return names, blocks
+        names = [f"{title}:r{value}vs{self.control}.{self.tvar}" for value in self.others]
+        names.append(f"POmean:{self.control}.{self.tvar}")
+        base = self.name_of(self.control)
+        effects = self._rows([f"({self.name_of(value)} vs {base})" for value in self.others], 0)
+        return names, [(title, effects), ("POmean", self._rows([base], len(self.others)))]
+
+    def _rows(self, labels: list[str], start: int) -> list[tuple[str, str, int]]:
+        """Rows under one heading."""
+        return [(self.tvar if i == 0 else " ", label, start + i) for i, label in enumerate(labels)]
 
 
 def _extra_terms(session: Session, line: Line) -> list[Term]:
@@ -174,14 +220,14 @@ def _extra_terms(session: Session, line: Line) -> list[Term]:
     return terms
 
 
-def _control(line: Line, levels: list[int], labels: dict[int, str]) -> int:
-    typed = line.text_option("control")
+def _chosen_level(line: Line, option: str, levels: list[int], labels: dict[int, str]) -> int | None:
+    typed = line.text_option(option)
     if not typed:
-        return levels[0]
+        return None
     for level in levels:
         if typed.strip('"') in {str(level), labels.get(level)}:
             return level
-    raise StataError(198, f"control level {typed} is not a level of the treatment variable")
+    raise StataError(198, f"{option} level {typed} is not a level of the treatment variable")
 
 
 def parenthesized(text: str) -> list[str]:
@@ -205,11 +251,12 @@ def _model(text: str, default: Link) -> tuple[list[str], Link, bool]:
     main, options = split_comma(text)
     link, constant = default, True
     for word in re.findall(r"\w+(?:\([^)]*\))?", options or ""):
-        if word in _LINKS:
-            link = _LINKS[word]
+        named = next((name for name in _LINKS if name == word), None)
+        if named is not None:
+            link = named
         elif "noconstant".startswith(word) and len(word) >= 6:
             constant = False
-        elif word.split("(")[0] in {"hetprobit", "flogit", "fprobit", "fhetprobit"}:
+        elif word.split("(")[0] in {"hetprobit", "fhetprobit"}:
             raise unsupported(f"{word.split('(')[0]} in teffects is")
         else:
             raise StataError(198, f"option {word} not allowed")
@@ -232,34 +279,45 @@ def _equations(session: Session, line: Line, setup: Setup) -> None:
     )
     _check_outcome(setup)
     problem = TreatmentProblem(
-        cast(Estimator, setup.estimator), setup.statistic, setup.y, setup.treated,
+        cast(Estimator, setup.estimator), setup.statistic, setup.y, setup.group,
         with_constant(outcome.X, setup.outcome_constant), with_constant(treatment.X, setup.treatment_constant),
         setup.outcome, setup.treatment, line.flag("wnls"), sample.raw, sample.kind == "fweight",
+        setup.levels.index(setup.control), setup.levels.index(setup.level),
     )  # fmt: skip
     theta = problem.solve()
     if problem.has_treatment:
-        _check_overlap(line, problem.propensity(theta[-problem.sizes[3] :]))
-    covariance = problem.covariance(theta)
+        _check_overlap(session, line, setup, problem.propensity(theta[-problem.sizes[-1] :]))
+    covariance = problem.covariance(theta, _cluster_sums(sample))
     names, blocks = setup.effect_names()
-    b, V = _expand(problem, theta, covariance, [outcome.design, outcome.design, treatment.design])
-    position = len(names)
+    designs: dict[str, Design] = {}
     if problem.has_outcome:
-        for level in (setup.control, setup.level):
-            position = _add_equation(names, blocks, f"OME{level}", outcome.design, position)
+        designs.update({f"OME{level}": outcome.design for level in setup.levels})
     if problem.has_treatment:
-        position = _add_equation(names, blocks, f"TME{setup.level}", treatment.design, position)
+        designs.update({f"TME{level}": treatment.design for level in setup.others})
+    b, V = _expand(problem.levels, theta, covariance, designs)
+    position = len(names)
+    for equation, design in designs.items():
+        position = _add_equation(names, blocks, equation, design, position)
     if not line.flag("nolog"):
         moments = problem.moments(theta) * problem.weights[:, None]
         criterion = float(np.sum((moments.sum(axis=0) / len(setup.y)) ** 2))
         session.log.line()
         session.log.line(f"Iteration 0:  EE criterion = {criterion:10.4g}")
-    shown: str = setup.outcome if problem.has_outcome else "weighted mean"
+    shown: str = _SHOWN.get(setup.outcome, setup.outcome) if problem.has_outcome else "weighted mean"
+    treatment_shown = setup.treatment if len(setup.levels) == 2 else f"(multinomial) {setup.treatment}"
     if setup.estimator == "aipw":
         shown += " by WNLS" if line.flag("wnls") else " by NLS" if line.flag("nls") else " by ML"
-    left = [f"Outcome model  : {shown}", f"Treatment model: {setup.treatment if problem.has_treatment else 'none'}"]
+    left = [f"Outcome model  : {shown}", f"Treatment model: {treatment_shown if problem.has_treatment else 'none'}"]
     if not line.flag("aequations"):
         blocks = blocks[: 1 if setup.statistic == "pomeans" else 2]
-    finish(session, line, setup, names, b, V, blocks, left, [], "Robust")
+    finish(session, line, setup, names, b, V, blocks, left, [], "Robust", designs, problem)
+
+
+def _cluster_sums(sample: Sample) -> Callable[[FloatArray], FloatArray] | None:
+    clusters = sample.clusters
+    if clusters is None:
+        return None
+    return lambda rows: sum_by_group(rows, clusters, sample.n_clusters)
 
 
 def _check_outcome(setup: Setup) -> None:
@@ -268,13 +326,17 @@ def _check_outcome(setup: Setup) -> None:
         return
     if setup.outcome in {"logit", "probit"} and not np.all((y == 0.0) | (y == 1.0)):
         raise StataError(459, f"outcome {setup.depvar} must be 0 or 1 for the {setup.outcome} model")
+    if setup.outcome in {"flogit", "fprobit"} and not np.all((y >= 0.0) & (y <= 1.0)):
+        raise StataError(459, f"outcome {setup.depvar} must be between 0 and 1 for the {setup.outcome} model")
     if setup.outcome == "poisson" and np.any(y < 0.0):
         raise StataError(459, f"outcome {setup.depvar} must be nonnegative for the poisson model")
 
 
-def _check_overlap(line: Line, p: FloatArray) -> None:
+def _check_overlap(session: Session, line: Line, setup: Setup, p: FloatArray) -> None:
     tolerance = float(cast(float, line.options["pstolerance"]))
-    outside = int(np.count_nonzero((p < tolerance) | (p > 1.0 - tolerance)))
+    violates = np.any((p < tolerance) | (p > 1.0 - tolerance), axis=1)
+    mark_violations(session, line, setup, violates)
+    outside = int(np.count_nonzero(violates))
     if outside:
         raise StataError(
             498,
@@ -283,16 +345,18 @@ def _check_overlap(line: Line, p: FloatArray) -> None:
         )
 
 
-def _expand(
-    problem: TreatmentProblem, theta: FloatArray, V: FloatArray, designs: list[Design]
-) -> tuple[FloatArray, FloatArray]:
+def mark_violations(session: Session, line: Line, setup: Setup, violates: BoolArray) -> None:
+    """osample(): flag the observations that violate the overlap assumption."""
+    name = line.text_option("osample")
+    if name:
+        flags = np.full(session.data.n_obs, MISSING)
+        flags[setup.sample.rows] = violates
+        session.data.add(name, flags, "byte", label="overlap violation indicator")
+
+
+def _expand(levels: int, theta: FloatArray, V: FloatArray, designs: dict[str, Design]) -> tuple[FloatArray, FloatArray]:
     """Parameters with zeros for omitted and base terms."""
-    flags = [np.ones(2, dtype=np.bool_)]
-    if problem.has_outcome:
-        flags += [designs[0].active, designs[1].active]
-    if problem.has_treatment:
-        flags.append(designs[2].active)
-    active = np.concatenate(flags)
+    active = np.concatenate([np.ones(levels, dtype=np.bool_), *(design.active for design in designs.values())])
     b = np.zeros(active.size)
     b[active] = theta
     full = np.zeros((active.size, active.size))
@@ -327,8 +391,11 @@ def finish(
     left: list[str],
     entries: list[Entry],
     heading: str,
+    designs: dict[str, Design] | None = None,
+    problem: TreatmentProblem | None = None,
 ) -> None:
     """Store e() and print header and table."""
+    sample = setup.sample
     level = level_of(session, line)
     table = CoefficientTable(names, b, V, setup.depvar, None, level, heading, data=session.data)
 
@@ -342,20 +409,31 @@ def finish(
             label_width=14,
             value_width=10,
         )
+        if setup.vce is not None and setup.vce.cluster:
+            log.line(f"{cluster_note(sample.n_clusters, setup.vce.cluster):>78}")
         print_effects(log, table, blocks)
 
-    estimation = Estimation({}, table, show)
+    estimation = Estimation(designs or {}, table, show)
+    if line.weight is not None:
+        estimation.weights = (line.weight.kind, line.weight.expression)
+    estimation.predictions["treatment"] = (setup, problem, b)
+    if problem is not None:
+        estimation.predictions["predict_several"] = predict_effects
     scalars = {
-        "N": setup.sample.n, "k_levels": 2.0, "treated": float(setup.level), "control": float(setup.control),
-        f"n{setup.control}": float(np.count_nonzero(~setup.treated)),
-        f"n{setup.level}": float(np.count_nonzero(setup.treated)),
+        "N": setup.sample.n, "k_levels": float(len(setup.levels)),
+        "treated": float(setup.level), "control": float(setup.control),
+        **{f"n{level}": float(np.count_nonzero(setup.group == i)) for i, level in enumerate(setup.levels)},
         "converged": 1.0, "k_eq": float(len({name.partition(":")[0] for name in names})),
     }  # fmt: skip
+    if setup.vce is not None and setup.vce.cluster:
+        scalars["N_clust"] = float(sample.n_clusters)
     macros = {
         "cmd": "teffects", "subcmd": setup.estimator, "depvar": setup.depvar, "tvar": setup.tvar,
         "omodel": setup.outcome if setup.outcome_terms else "", "stat": setup.statistic,
         "tmodel": setup.treatment if setup.treatment_terms else "", "title": "Treatment-effects estimation",
-        "tlevels": f"{setup.control} {setup.level}", "vce": "robust", "vcetype": heading,
+        "tlevels": " ".join(str(level) for level in setup.levels), "vcetype": heading,
+        "vce": "cluster" if setup.vce is not None and setup.vce.cluster else "robust",
+        "clustvar": setup.vce.cluster if setup.vce is not None else "",
     }  # fmt: skip
     store(session, line, estimation, sample=setup.sample.rows, scalars=scalars, macros=macros)
     show()

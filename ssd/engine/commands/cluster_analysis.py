@@ -327,7 +327,7 @@ def _leaf_texts(
         return [f"G{k + 1}" for k in range(len(leaves))]
     if names is None:
         return [str(int(positions[leaf]) + 1) for leaf in leaves]
-    variable = session.expand_varlist(names)[0]
+    variable = session.variable_named(names)
     if session.data.variables[variable].is_string:
         values = session.data.strings(variable)
         return [str(values[positions[leaf]]) for leaf in leaves]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ssd.engine.commands.collect_export import export_table
 from ssd.engine.commands.collect_items import Collection, collect_results, headers, laid_out
 from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.estimates_labels import typed_number
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.lang.options import read_options
 from ssd.engine.lang.quoting import closing, split_colon, split_comma, split_words, strip_quotes
@@ -189,7 +190,7 @@ def _stars(session: Session, text: str) -> None:
         if not (item.word == "attach" and (item.value or "").strip() == "_r_b") and item.word != "shownote":
             raise unsupported(f"option {item.named} of collect stars is")
     collection = current_collection(session)
-    collection.stars = [(float(words[i]), words[i + 1].rstrip()) for i in range(1, len(words), 2)]
+    collection.stars = [(typed_number(words[i]), words[i + 1].rstrip()) for i in range(1, len(words), 2)]
     if "shownote" in (option_text or ""):
         pairs = [f"{mark} p<{level:g}" for level, mark in sorted(collection.stars) if mark]
         collection.notes.append(", ".join(pairs))

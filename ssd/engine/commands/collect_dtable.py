@@ -55,7 +55,7 @@ class _Request:
 
 @command(
     "dtable",
-    "anything [if] [in] [fweight aweight pweight] [, BY(string asis) CONTinuous(string asis) FACTor(string asis) "
+    "[anything] [if] [in] [fweight aweight pweight] [, BY(string asis) CONTinuous(string asis) FACTor(string asis) "
     "NFORmat(string asis) SFORmat(string asis) TItle(string) NOTE(string asis) NOTEs(string asis) EXPort(string asis) "
     "SAMPle(string asis) NOSAMPle COLumn(string asis) DEFine(string asis) HALign(string) VARLIST(string) SVY]",
     stored="none",
@@ -73,6 +73,12 @@ def dtable(session: Session, line: Line) -> None:
     if not chosen.mask.any():
         raise no_observations()
     table = _table(session, line, request, chosen)
+    if request.tests:
+        factors = [name for name in request.order if name in request.factors]
+        for test, names in (("regress", request.continuous), ("pearson", factors)):
+            if names:
+                listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+                session.log.line(f"note: using test {test} across levels of {request.by} for {listed}.")
     _print(session, table)
     leave_table(session, table)
     if line.text_option("export"):
@@ -101,6 +107,8 @@ def _request(session: Session, line: Line) -> _Request:
         for name in names or [n for n in order if (n in factors) == fallback]:
             if asked:
                 statistics[name] = asked
+    if not order:
+        order = list(session.data.variables)
     for name in order:
         if session.data.variables[name].is_string and name not in factors:
             raise StataError(109, f"string variables not allowed in varlist;\n{name} is a string variable")

@@ -12,7 +12,7 @@ from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimates_cells import Element, model_values
 from ssd.engine.commands.estimates_estout import model_names, results_of
 from ssd.engine.commands.estimates_foot import formatted, statistic_of, vacant
-from ssd.engine.commands.estimates_labels import variable_label
+from ssd.engine.commands.estimates_labels import typed_number, variable_label
 from ssd.engine.commands.estimates_select import kept
 from ssd.engine.commands.estimates_table import Request, table_lines
 from ssd.engine.errors import StataError, unsupported
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _GRAMMAR: Final = (
     "[anything] [, ESTimates(string) COLumn(string) KEEP(string asis) DROP(string asis) SHOWSTARS NOSHOWSTARS "
     "SHOWSTARSNOTE NOSHOWSTARSNOTE STARS(string asis) TItle(string) NOTEs(string asis) NOTE(string asis) "
-    "EXPort(string asis) REPLAY NAME(string) Label CENTER NOCENTER]"
+    "EXPort(string asis) REPLAY NAME(string)]"
 )
 _STATISTICS: Final = {
     "_r_b": ("b", "%9.3f", "%s"), "_r_se": ("se", "%9.3f", "(%s)"), "_r_z": ("t", "%9.2f", "%s"),
@@ -119,7 +119,7 @@ def _stars(line: Line) -> list[str]:
     """Marks and levels, the weakest first: stars(.05 "*" .01 "**") is that order, too."""
     main, _ = split_comma(line.text_option("stars") or '.05 "*" .01 "**"')
     words = split_words(main)
-    pairs = [(words[i + 1], float(words[i])) for i in range(0, len(words) - 1, 2)]
+    pairs = [(words[i + 1], typed_number(words[i])) for i in range(0, len(words) - 1, 2)]
     return [text for mark, level in sorted(pairs, key=lambda pair: -pair[1]) for text in (f'"{mark}"', f"{level:g}")]
 
 

@@ -156,7 +156,7 @@ def laid_out(session: Session, collection: Collection) -> DocumentTable:
         rows = [Header(())]
     if not columns:
         columns = [Header(())]
-    depth = max(1, *(len(column.tags) for column in columns))
+    depth = max([1, *(len(column.tags) for column in columns)])
     table: list[list[str]] = []
     for position in range(depth):
         cells = []

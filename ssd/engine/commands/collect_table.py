@@ -69,6 +69,9 @@ def print_dimensions(
     """
     rows, columns = _placed(list(rows), list(columns), cells)
     size = int(chosen.mask.sum())
+    if size == 0:
+        session.log.line("no observations")
+        return
 
     def dimension(name: str) -> _Dimension:
         if name == "result":

@@ -126,7 +126,7 @@ def _cluster(session: Session, line: Line) -> str:
     if len(words) == 1 and "robust".startswith(words[0]):
         return ""
     if len(words) == 2 and len(words[0]) >= 2 and "cluster".startswith(words[0]):
-        return session.expand_varlist(words[1])[0]
+        return session.variable_named(words[1])
     raise StataError(198, f"vcetype {typed} not allowed")
 
 
@@ -147,7 +147,7 @@ def _part(session: Session, name: str, results: ResultSet) -> _Part:
     source = SessionSource(session)
     design = next(iter(estimation.designs.values()))
     depvar = results.macros["depvar"]
-    y = np.asarray(session.evaluate(depvar), dtype=np.float64)[sample]
+    y = session.evaluate_numbers(depvar)[sample]
     X = with_constant(design.matrix(source, sample), design.constant)
     b = results.matrices["b"].values[0]
     V = results.matrices["V"].values
@@ -209,7 +209,7 @@ def _offset(session: Session, estimation: Estimation, sample: BoolArray) -> Floa
     text = estimation.predictions.get("offset")
     if not isinstance(text, str) or not text:
         return 0.0
-    values = np.asarray(session.evaluate(text), dtype=np.float64)[sample]
+    values = session.evaluate_numbers(text)[sample]
     if np.any(is_missing(values)):
         raise StataError(322, "offset has missing values in the estimation sample")
     return values

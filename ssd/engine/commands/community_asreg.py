@@ -41,9 +41,7 @@ def asreg(session: Session, line: Line) -> None:
     columns = [source.get(term[0].variable, term[0].operator) for term in terms]
     names = [operated_name(term[0]).replace(".", "") for term in terms]
     targets = _targets(line, names)
-    for target in targets:
-        if target in session.data.variables:
-            raise already_defined(target)
+    session.data.require_new(targets)
     sample = line.sample(session)
     complete = sample.copy()
     for values in columns:
@@ -115,7 +113,7 @@ def _bounds(session: Session, typed: str, *, recursive: bool) -> tuple[FloatArra
     words = typed.replace(",", " ").split()
     if len(words) not in (2, 3):
         raise StataError(198, "option window() needs a variable and one or two numbers")
-    key = session.data.numeric(session.expand_varlist(words[0])[0])
+    key = session.data.numeric(session.variable_named(words[0]))
     try:
         numbers = [float(word) for word in words[1:]]
     except ValueError:

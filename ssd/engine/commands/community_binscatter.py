@@ -96,7 +96,7 @@ def _request(session: Session, parts: Parts, options: Options) -> _Request:
         raise unsupported("binscatter of several y variables with by() is")
     for name in names:
         rows &= data.numeric(name) < MISSING
-    extra = [session.expand_varlist(name)[0] for name in (by, absorb) if name]
+    extra = [session.variable_named(name) for name in (by, absorb) if name]
     for name in extra:
         column = data.variables[name]
         rows &= (column.values != "") if column.is_string else data.numeric(name) < MISSING
@@ -110,7 +110,7 @@ def _request(session: Session, parts: Parts, options: Options) -> _Request:
         raise no_observations()
     return _Request(
         names[:-1], names[-1], rows, int(bins) if bins else 20, options.flag("discrete", 4), fit,
-        session.expand_varlist(by)[0] if by else "", controls, session.expand_varlist(absorb)[0] if absorb else "",
+        session.variable_named(by) if by else "", controls, session.variable_named(absorb) if absorb else "",
         options.flag("medians", 3),
     )  # fmt: skip
 

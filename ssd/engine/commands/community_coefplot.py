@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class _Coefficient:
     b: float
-    low: float
-    high: float
+    limits: tuple[tuple[float, float], ...]
+    """An interval for each level, in the order of levels()."""
 
 
 @dataclass
@@ -40,13 +40,17 @@ class _Series:
     coefficients: dict[str, _Coefficient]
     style: Style
     interval: Style
+    kind: str = ""
+    """Plot type of the estimates: recast(); "" for markers."""
+    interval_kind: str = ""
+    """Plot type of the intervals: ciopts(recast())."""
 
 
 @command(
     "coefplot",
     "*",
-    refused="subgraphs (||), several models in one series (\\), matrix(), at, headings(), groups(), levels() with more "
-    "than one level, asequation, swapnames; " + REFUSED,
+    refused="subgraphs (||), several models in one series (\\), matrix(), at, groups(), "
+    "asequation, swapnames; " + REFUSED,
 )
 def coefplot(session: Session, line: Line) -> None:
     """Coefficients of estimation results with their confidence intervals."""
@@ -54,39 +58,62 @@ def coefplot(session: Session, line: Line) -> None:
     if "||" in main or "\\" in main:
         raise unsupported("coefplot with subgraphs or appended models is")
     options = Options(text)
-    for name, least in (("headings", 4), ("groups", 4), ("at", 2), ("bycoefs", 7), ("matrix", 3), ("asequation", 4)):
+    for name, least in (("groups", 4), ("at", 2), ("bycoefs", 7), ("matrix", 3), ("asequation", 4)):
         if options.take_all(name, least):
             raise unsupported(f"coefplot, {name} is")
-    level = _level(session, options)
-    general, interval = read_style(options, session), _inner_style(session, options, "ciopts", 3)
+    levels = _levels(session, options)
+    kinds = _Kinds(_recast(options, _ESTIMATES), "")
+    general = read_style(options, session)
+    interval, kinds.interval = _interval_style(session, options)
     choice = _Choice.read(options)
     eform, without_ci = options.flag("eform", 5), options.flag("noci", 4)
     vertical = options.flag("vertical", 4)
+    for rule in options.take_all("grid", 4):
+        if (rule.value or "").strip() not in ("none", "between", "within"):
+            raise unsupported(f"coefplot, {rule} is")
+    shown = ("b" if options.flag("baselevels", 4) else "") + ("o" if options.flag("omitted", 4) else "")
     options.flag("horizontal", 5)
     series = [
-        _series(session, model, choice, level, eform=eform, general=general, interval=interval)
+        _series(
+            session, model, choice, levels, eform=eform, shown=shown, general=general, interval=interval, kinds=kinds
+        )
         for model in _models(main)
     ]
     names = choice.ordered(list(dict.fromkeys(name for each in series for name in each.coefficients)))
     if not names:
         raise StataError(111, "coefplot: no coefficients found, all dropped, or none kept")
+    names = _with_headings(names, _pairs(options.take("headings", 4) or ""))
     panel = _panel(session, series, names, choice, vertical=vertical, without_ci=without_ci)
     graph = Graph(height=4.0 if vertical else max(2.6, 0.42 * len(names) + 1.3))
     graph.legend.shown = len(series) > 1
     show_panel(session, panel, options, graph)
 
 
-def _level(session: Session, options: Options) -> float:
+def _levels(session: Session, options: Options) -> list[float]:
     typed = options.take("levels", 2)
     if typed is None:
-        return float(session.settings.get("level", "95"))
-    words = typed.split()
-    if len(words) != 1:
-        raise unsupported("coefplot, levels() with several levels is")
-    value = session.evaluate_number(words[0])
-    if not 10.0 <= value <= 99.99:
+        return [float(session.settings.get("level", "95"))]
+    values = [session.evaluate_number(word) for word in typed.split()]
+    if not values or any(not 10.0 <= value <= 99.99 for value in values):
         raise StataError(198, "levels() must be between 10 and 99.99")
-    return value
+    return values
+
+
+_HEADING = "\x00"
+"""Marks the name of a row that is a heading, not a coefficient."""
+
+
+def _with_headings(names: list[str], headings: dict[str, str]) -> list[str]:
+    """Rows of the plot: a heading stands before the first coefficient it was given for."""
+    rows: list[str] = []
+    for name in names:
+        bare = re.sub(r"(\d+)[bno]+\.", r"\1.", name.rpartition(":")[2])
+        found = next((text for key, text in headings.items() if key in (name, bare) or fnmatch.fnmatchcase(bare, key)
+                      ), None)  # fmt: skip
+        if found is not None and _HEADING + found not in rows:
+            rows.append(_HEADING + found)
+        rows.append(name)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -158,29 +185,31 @@ def _models(text: str) -> list[tuple[str, str]]:
 
 
 def _series(
-    session: Session, model: tuple[str, str], choice: _Choice, level: float, *, eform: bool, general: Style,
-    interval: Style,
+    session: Session, model: tuple[str, str], choice: _Choice, levels: list[float], *, eform: bool, shown: str,
+    general: Style, interval: Style, kinds: _Kinds,
 ) -> _Series:  # fmt: skip
     name, text = model
     options = Options(text)
     own = _Choice.read(options)
     label = options.take("label", 5)
+    kind = _recast(options, _ESTIMATES) or kinds.estimate
     style = _over(read_style(options, session), general)
-    own_interval = _over(_inner_style(session, options, "ciopts", 3), interval)
+    typed, typed_kind = _interval_style(session, options)
+    own_interval = _over(typed, interval)
     if options.take_all("matrix", 3):
         raise unsupported("coefplot, matrix() is")
     options.finish()
     results = session.e if name == "." else named_estimates(session, name)
     coefficients = {
         choice.renamed.get(key, own.renamed.get(key, key)): value
-        for key, value in _coefficients(results, level, eform=eform).items()
+        for key, value in _coefficients(results, levels, eform=eform, shown=shown).items()
         if choice.wanted(key) and own.wanted(key)
     }
-    shown = strip_quotes(label) if label else results.macros.get("_estimates_title", "") or name
-    return _Series(shown, coefficients, style, own_interval)
+    title = strip_quotes(label) if label else results.macros.get("_estimates_title", "") or name
+    return _Series(title, coefficients, style, own_interval, kind, typed_kind or kinds.interval)
 
 
-def _coefficients(results: ResultSet, level: float, *, eform: bool) -> dict[str, _Coefficient]:
+def _coefficients(results: ResultSet, levels: list[float], *, eform: bool, shown: str) -> dict[str, _Coefficient]:
     """Estimates and limits without base and omitted levels; names without marks, equations only where several."""
     from scipy.special import ndtri
 
@@ -191,29 +220,53 @@ def _coefficients(results: ResultSet, level: float, *, eform: bool) -> dict[str,
     b = results.matrices["b"].values[0]
     se = np.sqrt(np.maximum(np.diag(results.matrices["V"].values), 0.0))
     df = results.scalars.get("df_r", MISSING)
-    critical = float(t.ppf(0.5 + level / 200, df)) if df < MISSING else float(ndtri(0.5 + level / 200))
+    shares = [0.5 + level / 200 for level in levels]
+    critical = [float(t.ppf(share, df)) if df < MISSING else float(ndtri(share)) for share in shares]
     names = results.matrices["b"].cols
     equations = {name.rpartition(":")[0] for name in names if not name.startswith("/")}
     found = {}
     for name, value, error in zip(names, b.tolist(), se.tolist(), strict=True):
-        if error <= 0.0:
+        # Base and omitted levels have no error; they are shown, at zero, only when asked for.
+        marked = "b" if re.search(r"\d+bn?\.", name) else "o"
+        if error <= 0.0 and marked not in shown:
             continue
         key = name if len(equations) > 1 else name.rpartition(":")[2]
-        values = (value, value - critical * error, value + critical * error)
-        found[key] = _Coefficient(*(np.exp(values).tolist() if eform else values))
+        limits = [(value - each * error, value + each * error) for each in critical]
+        if eform:
+            limits = [(float(np.exp(low)), float(np.exp(high))) for low, high in limits]
+        found[key] = _Coefficient(float(np.exp(value)) if eform else value, tuple(limits))
     return found
 
 
-def _inner_style(session: Session, options: Options, name: str, minimum: int) -> Style:
-    typed = options.take(name, minimum)
+_ESTIMATES = ("scatter", "connected", "line", "bar", "area", "dropline")
+_INTERVALS = ("rcap", "rspike", "rarea", "rline", "rbar")
+
+
+@dataclass
+class _Kinds:
+    """Plot types asked for by recast() and ciopts(recast())."""
+
+    estimate: str
+    interval: str
+
+
+def _recast(options: Options, allowed: tuple[str, ...]) -> str:
+    typed = (options.take("recast", 6) or "").strip()
+    if typed and typed not in allowed:
+        raise unsupported(f"coefplot, recast({typed}) is")
+    return typed
+
+
+def _interval_style(session: Session, options: Options) -> tuple[Style, str]:
+    """ciopts(): the look of the intervals and their plot type, "" for the usual one."""
+    typed = options.take("ciopts", 3) or options.take("cionly", 6)
     if typed is None:
-        return Style()
+        return Style(), ""
     inner = Options(typed)
-    if inner.take("recast", 6) not in (None, "rcap", "rspike"):
-        raise unsupported("coefplot, ciopts(recast()) is")
+    kind = _recast(inner, _INTERVALS)
     style = read_style(inner, session)
     inner.finish()
-    return style
+    return style, kind
 
 
 def _over(style: Style, default: Style) -> Style:
@@ -236,13 +289,20 @@ def _panel(
         if not rows:
             continue
         at = np.array([place for place, _ in rows])
-        b, low, high = (np.array([getattr(c, part) for _, c in rows]) for part in ("b", "low", "high"))
+        b = np.array([c.b for _, c in rows])
         shared = replace(each.interval, color=each.interval.color or each.style.color)
-        if not without_ci:
-            bars.append(Layer("rcap" if len(series) == 1 else "rspike", at, low, high, style=shared,
-                              horizontal=not vertical, keyed=False, color_index=index))  # fmt: skip
+        count = 0 if without_ci else len(rows[0][1].limits)
+        for position in range(count):
+            low, high = (np.array([c.limits[position][end] for _, c in rows]) for end in (0, 1))
+            # Narrower intervals are drawn thicker over the wider ones, as coefplot does.
+            style = shared if count == 1 else replace(shared, width=(shared.width or 1.5) * (1 + position))
+            usual = "rcap" if len(series) == 1 and count == 1 else "rspike"
+            bars.append(Layer(each.interval_kind or usual, at, low, high, style=style, horizontal=not vertical,
+                              keyed=False, color_index=index))  # fmt: skip
         style = replace(each.style, marker_size=each.style.marker_size or 5.5)
-        marks.append(Layer("scatter", at, b, style=style, horizontal=not vertical, keyed=len(series) > 1,
+        if each.kind == "bar" and style.bar_width is None:
+            style = replace(style, bar_width=min(0.8, 0.9 * step) if len(series) > 1 else 0.6)
+        marks.append(Layer(each.kind or "scatter", at, b, style=style, horizontal=not vertical, keyed=len(series) > 1,
                            label=each.label, color_index=index))  # fmt: skip
     panel.layers = [*bars, *marks]
     categories, values = (panel.x, panel.y) if vertical else (panel.y, panel.x)
@@ -256,6 +316,8 @@ def _panel(
 
 
 def _label(session: Session, name: str, choice: _Choice) -> str:
+    if name.startswith(_HEADING):
+        return strip_quotes(re.sub(r"\{\w+:?|\}", "", name[1:]))
     equation, _, bare = name.rpartition(":")
     for key in (name, bare, re.sub(r"(\d+)[bno]+\.", r"\1.", bare)):
         if key in choice.labels:

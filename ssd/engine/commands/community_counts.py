@@ -10,7 +10,7 @@ from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.names import check_name
 from ssd.engine.data.order import group_numbers
 from ssd.engine.data.storage import stored_missing
-from ssd.engine.errors import StataError, already_defined, unsupported
+from ssd.engine.errors import StataError, already_defined, no_observations, unsupported
 from ssd.engine.missing import MISSING, BoolArray
 from ssd.engine.output.formats import format_value
 from ssd.engine.output.tables import abbreviate
@@ -68,6 +68,8 @@ def unique(session: Session, line: Line) -> None:
 def _unique_by(session: Session, names: list[str], rows: BoolArray, by: str, target: str) -> None:
     """The count of a group stands in the first observation of the group, the data sorted by it."""
     data = session.data
+    if not rows.size:
+        raise no_observations()
     if target == "_Unique" and target in data.variables:
         data.drop([target])
     order = np.lexsort(tuple(reversed([*data.keys([by, *names]), rows])))

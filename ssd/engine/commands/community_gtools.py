@@ -12,6 +12,7 @@ from ssd.engine.commands.data_egen import egen
 from ssd.engine.commands.data_quantiles import quantiles
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.data.columns import empty_column, key_codes
+from ssd.engine.data.groupstats import Cells, percentile
 from ssd.engine.data.names import check_name
 from ssd.engine.data.order import group_numbers
 from ssd.engine.errors import StataError, already_defined, invalid_syntax, no_observations, type_mismatch, unsupported
@@ -236,12 +237,19 @@ def _grouped_tiles(session: Session, line: Line, name: str, expression: str, per
     picked = np.flatnonzero(rows)
     if picked.size == 0:
         raise no_observations()
-    order = picked[np.argsort(ids[picked], kind="stable")]
     out = np.full(data.n_obs, MISSING)
-    for members in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
-        w = None if weights is None else weights[members]
-        points = quantiles(x[members], w, percents, alternative=line.flag("altdef"))
-        out[members] = np.searchsorted(points, x[members], side="left") + 1.0
+    if not line.flag("altdef"):
+        count = int(ids.max()) + 1
+        c = Cells(x[picked], ids[picked], count, None if weights is None else weights[picked])
+        out[picked] = 1.0
+        for percent in percents:
+            out[picked] += x[picked] > percentile(c, percent)[ids[picked]]
+    else:
+        order = picked[np.argsort(ids[picked], kind="stable")]
+        for members in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
+            w = None if weights is None else weights[members]
+            points = quantiles(x[members], w, percents, alternative=True)
+            out[members] = np.searchsorted(points, x[members], side="left") + 1.0
     data.add(name, out, "byte" if len(percents) < 100 else "int")
 
 

@@ -105,7 +105,7 @@ def _windows(session: Session, line: Line) -> tuple[Windows, IndexArray]:
     if len(words) != 3:
         raise StataError(198, "option interval() incorrectly specified")
     data = session.data
-    key_name = session.expand_varlist(words[0])[0]
+    key_name = session.variable_named(words[0])
     key = data.numeric(key_name)
     by = line.options.get("by")
     groups = [str(each) for each in by] if isinstance(by, list) else []
@@ -125,7 +125,7 @@ def _bound(session: Session, word: str, key: FloatArray) -> FloatArray:
     try:
         return key + float(word)
     except ValueError:
-        values = session.data.numeric(session.expand_varlist(word)[0])
+        values = session.data.numeric(session.variable_named(word))
     return np.where(values < MISSING, values, np.nan)
 
 
@@ -157,7 +157,7 @@ def _compute(session: Session, line: Line, request: _Request, windows: Windows) 
 def _askers(line: Line, windows: Windows, session: Session) -> IndexArray | None:
     if not line.flag("excludeself"):
         return None
-    key = session.data.numeric(session.expand_varlist((line.text_option("interval") or "").split()[0])[0])
+    key = session.data.numeric(session.variable_named((line.text_option("interval") or "").split()[0]))
     return np.flatnonzero(line.sample(session) & (key < MISSING))
 
 

@@ -1,4 +1,4 @@
-"""center, tuples, nmissing, npresent, xtpatternvar and labmask (SSC): small helpers of data work."""
+"""center, tuples, nmissing, npresent, xtpatternvar and labmask (SSC): small tools of data work."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def winsor2(session: Session, line: Line) -> None:
             raise type_mismatch()
         if not replace:
             check_name(name + ending)
-            if name + ending in data.variables:
+            if name + ending in data.variables or line.varlist.count(name) > 1:
                 raise StataError(111, f"variable {name}{ending} already exist, re-specify option -suffix()-\n"
                                  f"Suffix {ending} is invalid for {name}")  # fmt: skip
     _warn_of_small_cuts(session, low, high, trim=trim)

@@ -18,6 +18,7 @@ from ssd.engine.output.estimation import CoefficientTable, result_table
 from ssd.engine.output.formats import format_value
 from ssd.engine.output.log import Log
 from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.covariance import wald
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.distributions import chi2_tail, critical, f_tail, two_sided
@@ -155,7 +156,7 @@ def _factor(session: Session, piece: str, model: _Model, operators: tuple[str, .
     kind = match["kind"] or ""
     if kind not in {"", "i", *operators}:
         raise unsupported(f"the operator {kind}. is")
-    variable = session.expand_varlist(match["name"])[0]
+    variable = session.variable_named(match["name"])
     levels = model.factors.get(variable)
     if levels is None:
         raise StataError(322, f"factor {variable} not found in list of covariates")
@@ -308,7 +309,7 @@ def method_heading(first: str, method: str, *, tests: bool, intervals: bool) -> 
 
 
 def _counts(log: Log, blocks: list[_Pairs]) -> None:
-    width = max(12, *(len(block.title) for block in blocks))
+    width = max([12, *(len(block.title) for block in blocks)])
     log.line("-" * (width + 15))
     log.line(" " * width + " |    Number of")
     log.line(" " * width + " |  comparisons")
@@ -323,7 +324,7 @@ def _print_pairs(
     log: Log, blocks: list[_Pairs], model: _Model, method: str, level: float, cformat: str, *, tests: bool,
     intervals: bool,
 ) -> None:  # fmt: skip
-    width = max(12, *(len(text) + 1 for block in blocks for text in [block.title, *block.labels]))
+    width = max([12, *(len(text) + 1 for block in blocks for text in [block.title, *block.labels])])
     letter = "z" if model.df is None else "t"
     heading = "   Contrast   Std. err."
     if tests:
@@ -374,7 +375,7 @@ def contrast(session: Session, line: Line) -> None:
     log.line("Margins: asbalanced")
     log.line()
     shown = [term for term in terms if term.named or line.flag("effects")]
-    width = max(12, *(len(text) + 1 for term in terms for text in [term.title, *(term.labels if term.named else [])]))
+    width = max([12, *(len(text) + 1 for term in terms for text in [term.title, *(term.labels if term.named else [])])])
     rule = "-" * (width + 1) + "+" + "-" * 34
     kind = "chi2" if model.df is None else "F"
     log.line("-" * (width + 36))
@@ -446,7 +447,8 @@ class _Contrast:
         W, rank = wald(rows @ self.model.b, rows @ self.model.V @ rows.T)
         if self.model.df is None:
             return rank, W, chi2_tail(W, rank)
-        return rank, W / rank, f_tail(W / rank, rank, self.model.df)
+        F = quotient(W, rank)
+        return rank, F, f_tail(F, rank, self.model.df)
 
     def joint(self) -> tuple[int, float, float]:
         return self.test(self.rows)
@@ -473,7 +475,7 @@ def _differences(factor: _Factor, base: int, model: _Model) -> tuple[FloatArray,
 
 
 def _print_contrasts(log: Log, terms: list[_Contrast], model: _Model, level: float, *, tests: bool) -> None:
-    width = max(12, *(len(text) + 1 for term in terms for text in [term.title, *term.labels]))
+    width = max([12, *(len(text) + 1 for term in terms for text in [term.title, *term.labels])])
     letter = "z" if model.df is None else "t"
     heading = "   Contrast   Std. err." + (f"      {letter}    P>|{letter}|" if tests else "")
     heading += f"[{level:g}% conf. interval]".rjust(25)

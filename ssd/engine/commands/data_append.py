@@ -23,6 +23,7 @@ def append(session: Session, line: Line) -> None:
     names = split_words(line.text.partition("using")[2].partition(",")[0].strip())
     marker = line.text_option("generate")
     origin = np.zeros(session.data.n_obs)
+    joined = session.data
     for number, name in enumerate(names, start=1):
         other = load_dta(session, name)
         kept = line.text_option("keep")
@@ -32,10 +33,10 @@ def append(session: Session, line: Line) -> None:
             wanted = [found for word in kept.split() for found in match_variables(other.variables, word)]
             other.drop([found for found in other.variables if found not in wanted])
         rows = other.n_obs
-        session.data = _appended(
-            session, session.data, other, force=line.flag("force"), labels=not line.flag("nolabel")
-        )
+        joined = _appended(session, joined, other, force=line.flag("force"), labels=not line.flag("nolabel"))
         origin = np.concatenate([origin, np.full(rows, float(number))])
+    # Only now: none of several files may have failed.
+    session.data = joined
     session.e.sample = None
     if marker:
         session.data.add(marker, origin, "byte" if len(names) <= 100 else "int")
@@ -89,6 +90,7 @@ def cross(session: Session, line: Line) -> None:
     other = load_dta(session, line.using or "")
     data = session.data
     n, m = data.n_obs, other.n_obs
+    data.limits.check_size((data.size + other.size) * max(n, m, 1))
     data.take(np.tile(np.arange(n, dtype=np.intp), m))
     rows = np.repeat(np.arange(m, dtype=np.intp), n)
     _adopt_columns(session, other, rows)

@@ -13,7 +13,7 @@ from ssd.engine.data.dataset import Dataset, Variable, make_variable
 from ssd.engine.data.groupstats import Cells, cells, statistic
 from ssd.engine.data.order import IndexArray, group_numbers
 from ssd.engine.data.storage import default_format
-from ssd.engine.errors import StataError, no_observations, type_mismatch
+from ssd.engine.errors import StataError, already_defined, no_observations, type_mismatch
 from ssd.engine.missing import MISSING, BoolArray, FloatArray
 from ssd.engine.session import Session
 
@@ -214,6 +214,11 @@ def contract(session: Session, line: Line) -> None:
     if rows.size == 0:
         raise no_observations()
     names = list(dict.fromkeys(line.varlist))
+    made = [line.text_option("freq") or "_freq", *filter(None, map(line.text_option, ("cfreq", "percent", "cpercent")))]
+    for name in made:
+        if name in names:
+            raise already_defined(name)
+    Dataset().require_new(made)
     ids, n_groups = _groups(data, names, rows)
     counts = np.bincount(ids, None if weights is None else weights[rows], n_groups).astype(np.float64)
     first = _first_rows(ids, n_groups)

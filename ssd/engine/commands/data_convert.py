@@ -114,7 +114,7 @@ def _destring(session: Session, line: Line, name: str, new: str, ignored: str) -
     nonnumeric = [i for i, text in enumerate(texts) if not values[i] < MISSING and text.strip() and
                   not re.fullmatch(r"\.[a-z]?", text.strip())]  # fmt: skip
     if nonnumeric and not line.flag("force"):
-        log.line(f"{name}: contains nonnumeric characters; no {verb}")
+        log.line(f"{name}: {_unreadable(ignored)}; no {verb}")
         return
     kind = smallest(values, "double")
     if kind == "double" and line.flag("float"):
@@ -122,8 +122,9 @@ def _destring(session: Session, line: Line, name: str, new: str, ignored: str) -
     if kind in ("byte", "int", "long") and not (values < MISSING).any():
         kind = "byte"
     done = f"replaced as {kind}" if verb == "replace" else f"{new} generated as {kind}"
-    state = "contains nonnumeric characters" if nonnumeric else (
-        f"characters {' '.join(removed)} removed" if removed else "all characters numeric")  # fmt: skip
+    named = " ".join("space" if sign == " " else sign for sign in removed)
+    gone = f"character{'' if len(removed) == 1 else 's'} {named} removed"
+    state = _unreadable(ignored) if nonnumeric else gone if removed else "all characters numeric"
     log.line(f"{name}: {state}; {done}")
     made = make_variable(new, values, kind)
     made.label, made.chars = column.label, dict(column.chars)
@@ -138,6 +139,10 @@ def _destring(session: Session, line: Line, name: str, new: str, ignored: str) -
     else:
         data.add(new, values, kind, label=column.label)
         report_missing(session, new)
+
+
+def _unreadable(ignored: str) -> str:
+    return f"contains {'characters not specified in ignore()' if ignored else 'nonnumeric characters'}"
 
 
 def _cleaned(values: ObjectArray, ignored: str, line: Line) -> tuple[list[str], list[str]]:

@@ -109,6 +109,11 @@ def _require_clear(session: Session, line: Line) -> None:
 
 def read_text(session: Session, name: str, encoding: str) -> str:
     """Raises r(601) when the file is not there; undecodable bytes are taken as Windows Latin 1."""
+    return _read_encoded(session, name, encoding)[0]
+
+
+def _read_encoded(session: Session, name: str, encoding: str) -> tuple[str, str]:
+    """The text and what it was decoded as; a file of ASCII alone counts as Latin 1, as Stata takes it."""
     path: Path = session.path(name)
     try:
         raw = path.read_bytes()
@@ -118,12 +123,13 @@ def read_text(session: Session, name: str, encoding: str) -> str:
         raise StataError(603, f"file {name} could not be opened") from fault
     for candidate in ("utf-8-sig" if encoding.lower().replace("-", "") in ("", "utf8") else encoding, "cp1252"):
         try:
-            return raw.decode(candidate)
+            text = raw.decode(candidate)
+            return text, "UTF-8" if candidate == "utf-8-sig" and not raw.isascii() else "ISO-8859-1"
         except UnicodeDecodeError:
             continue
         except LookupError as fault:
             raise StataError(198, f"encoding {encoding} not supported") from fault
-    return raw.decode("latin-1")
+    return raw.decode("latin-1"), "ISO-8859-1"
 
 
 def _sniffed(text: str) -> str:
@@ -168,7 +174,9 @@ def _import_delimited(session: Session, line: Line) -> None:
             raise unsupported(f"import delimited, {word}()")
     name, names = file_and_names(line)
     _require_clear(session, line)
-    text = read_text(session, with_suffix(name, ".csv"), line.text_option("encoding") or "utf-8")
+    text, found = _read_encoded(session, with_suffix(name, ".csv"), line.text_option("encoding") or "utf-8")
+    if not line.text_option("encoding"):
+        session.log.line(f"(encoding automatically selected: {found})")
     mark, collapse = _delimiter(line.text_option("delimiters"), text)
     if collapse:
         text = re.sub(f"[{re.escape(mark)}\t]+" if mark == " " else f"{re.escape(mark)}+", lambda _: mark, text)

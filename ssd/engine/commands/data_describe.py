@@ -41,7 +41,7 @@ def describe(session: Session, line: Line) -> None:
         if not line.anything or line.using is not None:
             _head(session, data, from_file=line.using is not None)
         if not line.flag("short"):
-            _table(session, data, names)
+            _table(session, data, names, ruled=not line.anything or line.using is not None)
         if not line.anything or line.flag("short"):
             _tail(session, data)
     stored = ResultSet(
@@ -89,10 +89,11 @@ def _head(session: Session, data: Dataset, *, from_file: bool) -> None:
         log.line(f"{'':46}(_dta has notes)")
 
 
-def _table(session: Session, data: Dataset, names: list[str]) -> None:
+def _table(session: Session, data: Dataset, names: list[str], *, ruled: bool = True) -> None:
+    """The table of variables; `ruled` above and below, as under the lines about the whole dataset."""
     log = session.log
     rule = "-" * (log.linesize - 1)
-    log.line(rule)
+    log.line(rule if ruled else "")
     log.line("Variable      Storage   Display    Value")
     log.line("    name         type    format    label      Variable label")
     log.line(rule)
@@ -104,7 +105,8 @@ def _table(session: Session, data: Dataset, names: list[str]) -> None:
         log.line((text + column.label).rstrip() if column.label or star.strip() else text.rstrip())
     if any(data.variables[name].chars.get("note0", "0") != "0" for name in names):
         log.line(f"{'':44}* indicated variables have notes")
-    log.line(rule)
+    if ruled:
+        log.line(rule)
 
 
 def _tail(session: Session, data: Dataset) -> None:
@@ -182,6 +184,5 @@ def lookfor(session: Session, line: Line) -> None:
         if any(word in name.lower() or word in column.label.lower() for word in wanted)
     ]  # fmt: skip
     if names:
-        session.log.line()
-        _table(session, session.data, names)
+        _table(session, session.data, names, ruled=False)
     session.r = ResultSet(macros={"varlist": " ".join(names)})

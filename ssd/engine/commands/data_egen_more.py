@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from ssd.engine.commands.data_egen_call import Call
-from ssd.engine.commands.data_quantiles import quantiles
 from ssd.engine.data import groupstats
 from ssd.engine.data.order import group_numbers
 from ssd.engine.data.storage import ObjectArray
@@ -95,14 +94,12 @@ def _xtile(call: Call) -> Result:
     if call.text("weights", 1) is not None:
         raise unsupported("egen xtile(), weights() is")
     percents = [100.0 * k / bands for k in range(1, bands)] if typed is None else parse_numlist(typed)
+    c = call.cells()
     x = call.values()
     where = call.mask & (x < MISSING)
-    out = np.full(x.size, MISSING)
-    order = np.flatnonzero(where)[np.argsort(call.ids[where], kind="stable")]
-    breaks = np.flatnonzero(np.diff(call.ids[order])) + 1
-    for rows in np.split(order, breaks) if order.size else []:
-        points = quantiles(x[rows], None, percents, alternative=False)
-        out[rows] = np.searchsorted(points, x[rows], side="left") + 1.0
+    out = np.where(where, 1.0, MISSING)
+    for percent in percents:
+        out[where] += x[where] > groupstats.percentile(c, percent)[call.ids[where]]
     return out, "byte" if len(percents) < 100 else "int"
 
 
@@ -269,13 +266,15 @@ def _record(call: Call) -> Result:
     if order_by is not None:
         raise unsupported("egen record(), order() is")
     x = call.values()
-    where = call.mask & (x < MISSING)
+    rows = np.flatnonzero(call.mask)[np.argsort(call.ids[call.mask], kind="stable")]
+    values = np.where(x[rows] < MISSING, -x[rows] if smallest else x[rows], -np.inf)
+    levels, ranks = np.unique(np.append(values, -np.inf), return_inverse=True)
+    # Ranks shifted by group keep one running maximum from reaching into the next group.
+    shift = call.ids[rows] * len(levels)
+    best = np.maximum.accumulate(ranks.reshape(-1)[:-1] + shift) - shift if rows.size else np.empty(0, dtype=np.intp)
+    record = levels[best]
     out = np.full(x.size, MISSING)
-    for group in range(call.n_groups):
-        rows = np.flatnonzero(call.mask & (call.ids == group))
-        start = np.inf if smallest else -np.inf
-        running = (np.minimum if smallest else np.maximum).accumulate(np.where(where[rows], x[rows], start))
-        out[rows] = np.where(np.isfinite(running), running, MISSING)
+    out[rows] = np.where(np.isfinite(record), -record if smallest else record, MISSING)
     return out, None
 
 

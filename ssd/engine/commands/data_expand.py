@@ -104,6 +104,8 @@ def stack(session: Session, line: Line) -> None:
     for position, name in enumerate(into):
         sources = [data.variables[block[position]] for block in blocks]
         if any(source.is_string for source in sources):
+            if not all(source.is_string for source in sources):
+                raise type_mismatch()
             values = np.concatenate([source.values[rows] for source in sources])
             out.variables[name] = make_variable(name, values)
         else:
@@ -120,7 +122,7 @@ def separate(session: Session, line: Line) -> None:
     data = session.data
     name = line.varlist[0]
     column = data.variables[name]
-    group_name = session.expand_varlist(line.text_option("by") or "")[0]
+    group_name = session.variable_named(line.text_option("by") or "")
     mask = line.sample(session)
     grouping = data.variables[group_name]
     if not line.flag("missing"):

@@ -55,9 +55,13 @@ def _require_clear(session: Session, line: Line) -> None:
 
 def _adopt(session: Session, data: Dataset, line: Line) -> None:
     """Take over the data, reduced by `if` and `in`, which refer to the new variables."""
-    session.data = data
+    before, session.data = session.data, data
+    try:
+        keep = line.sample(session)
+    except StataError:
+        session.data = before
+        raise
     session.e.sample = None
-    keep = line.sample(session)
     if not keep.all():
         data.keep_observations(keep)
     data.changed = True
@@ -138,7 +142,7 @@ def _infix_fields(text: str) -> tuple[list[_Field], int, int]:
         if field.name in seen:
             raise already_defined(field.name)
         seen.add(field.name)
-    return fields, max(per_observation, *(field.line for field in fields)), start
+    return fields, max([per_observation, *(field.line for field in fields)]), start
 
 
 def _read_fields(text: str, fields: list[_Field], lines: int, start: int) -> Dataset:
@@ -263,7 +267,7 @@ def _dictionary_fields(body: str) -> tuple[list[_Field], int, int]:
             rest = rest[entry.end() :]
     if not fields:
         raise invalid_syntax()
-    return fields, max(lines, *(field.line for field in fields)), start
+    return fields, max([lines, *(field.line for field in fields)]), start
 
 
 @command(

@@ -37,10 +37,10 @@ def format_command(session: Session, line: Line) -> None:
     style = styles[0]
     if not is_format(style):
         raise StataError(120, "invalid %format")
+    if any(session.data.variables[name].is_string != is_string_format(style) for name in names):
+        raise type_mismatch()
     for name in names:
         column = session.data.variables[name]
-        if column.is_string != is_string_format(style):
-            raise type_mismatch()
         column.format = "%td" + style[2:] if style.startswith("%d") and len(style) > 2 else style
     session.data.changed = True
 
@@ -94,14 +94,15 @@ def recast(session: Session, line: Line) -> None:
     target = words[0]
     if target not in STORAGE and not (target == "strL" or (target[:3] == "str" and target[3:].isdigit())):
         raise StataError(198, f"{target} invalid type")
-    for name in session.expand_varlist(" ".join(words[1:])):
+    names = session.expand_varlist(" ".join(words[1:]))
+    if any(session.data.variables[name].is_string != target.startswith("str") for name in names):
+        raise type_mismatch()
+    for name in names:
         _recast(session, name, target, force=line.flag("force"))
 
 
 def _recast(session: Session, name: str, target: str, *, force: bool) -> None:
     column = session.data.variables[name]
-    if column.is_string != target.startswith("str"):
-        raise type_mismatch()
     if column.type == target:
         return
     if column.is_string:

@@ -8,14 +8,15 @@ import numpy as np
 
 from ssd.engine.commands.data_generate import is_type
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.data.names import check_name
 from ssd.engine.data.storage import object_array
-from ssd.engine.errors import StataError, already_defined, invalid_syntax, unsupported
+from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.expr.numbers import real
 from ssd.engine.lang.quoting import strip_quotes
 from ssd.engine.missing import MISSING
 from ssd.engine.session import Session
 
+_GROUP = re.compile(r"(\w+)\s*\(([^)]*)\)")
+"""A storage type with the variables it applies to, as dataex writes it: `double(x y)`."""
 _WORD = re.compile(r'"[^"]*"|`"[^"]*"\'|[^\s,]+')
 
 
@@ -29,10 +30,7 @@ def input_command(session: Session, line: Line) -> None:
         raise StataError(104, "nothing to input")
     if not names:
         raise unsupported("input without new variables")
-    for name in names:
-        check_name(name)
-        if name in session.data.variables:
-            raise already_defined(name)
+    session.data.require_new(names)
     rows = _rows(session, names)
     _store(session, names, types, rows)
 
@@ -40,7 +38,7 @@ def input_command(session: Session, line: Line) -> None:
 def _declared(text: str, default: str) -> tuple[list[str], list[str]]:
     names, types = [], []
     current = default
-    words = text.split()
+    words = _GROUP.sub(_each_typed, text).split()
     for position, word in enumerate(words):
         if is_type(word):
             if position + 1 == len(words):
@@ -51,6 +49,12 @@ def _declared(text: str, default: str) -> tuple[list[str], list[str]]:
         types.append(current)
         current = default
     return names, types
+
+
+def _each_typed(group: re.Match[str]) -> str:
+    if not is_type(group[1]):
+        return group[0]
+    return "".join(f" {group[1]} {name} " for name in group[2].split())
 
 
 def _rows(session: Session, names: list[str]) -> list[list[str]]:

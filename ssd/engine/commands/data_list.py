@@ -195,11 +195,26 @@ def _blocks(session: Session, line: Line, columns: list[Column], labels: list[st
         for number, group in enumerate(groups):
             if number:
                 log.line(f"{space}|{rule}|")
-            heads = " | ".join(columns[i].head(widths[i]) for i in group)
-            cells = " | ".join(columns[i].cell(row, widths[i]) for i in group)
+            padding = _padding(len(rule) + 1 - sum(widths[i] + 3 for i in group), len(group))
+            heads = "|".join(_padded(columns[i].head(widths[i]), at) for i, at in zip(group, padding, strict=True))
+            cells = "|".join(_padded(columns[i].cell(row, widths[i]), at) for i, at in zip(group, padding, strict=True))
             start = pad(label, margin - 1) + " " if number == 0 and not line.flag("noobs") else space
-            log.line(f"{start}| {pad(heads, len(rule) - 2, left=True)} |")
-            log.line(f"{space}| {pad(cells, len(rule) - 2, left=True)} |")
+            log.line(f"{start}|{heads}|")
+            log.line(f"{space}|{cells}|")
         log.line(f"{space}+{rule}+")
         if row + 1 < len(labels):
             log.line()
+
+
+def _padding(spare: int, count: int) -> list[tuple[int, int]]:
+    """Blanks before and after each column of a line that is narrower than the box.
+
+    The columns share what is spare, the last ones the remainder; the odd blank stands on the right.
+    """
+    each, more = divmod(spare, count)
+    extra = [each + (position >= count - more) for position in range(count)]
+    return [(1 + width // 2, 1 + width - width // 2) for width in extra]
+
+
+def _padded(text: str, blanks: tuple[int, int]) -> str:
+    return " " * blanks[0] + text + " " * blanks[1]

@@ -14,7 +14,7 @@ def _owner(session: Session, word: str) -> dict[str, str]:
     """The characteristics of a variable or of `_dta`."""
     if word == "_dta":
         return session.data.chars
-    return session.data.variable(session.expand_varlist(word)[0]).chars
+    return session.data.variable(session.variable_named(word)).chars
 
 
 @command("notes", "*", minimum=4, refused="notes renumber, replace, search")

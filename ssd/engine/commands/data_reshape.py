@@ -69,6 +69,8 @@ def _definition(session: Session, way: str, stubs: list[str], options: str | Non
             i = session.expand_varlist(option.value)
         elif option.word == "j" and option.value is not None:
             parts = option.value.split()
+            if not parts:
+                raise invalid_syntax("option j() incorrectly specified")
             j, values = parts[0], parts[1:]
         elif len(option.word) >= 1 and "string".startswith(option.word) and option.value is None:
             string = True

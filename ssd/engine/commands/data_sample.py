@@ -159,9 +159,13 @@ def mkspline(session: Session, line: Line) -> None:
     if line.flag("cubic"):
         _cubic(session, line, words[0], x.astype(np.float64), mask)
         return
+    if not mask.any():
+        raise no_observations()
     names, knots = words[::2], [float(word) for word in words[1::2]]
     if len(words) == 2 and words[1].isdigit():
         n = int(words[1])
+        if n < 1:
+            raise invalid_syntax()
         names = [f"{words[0]}{i + 1}" for i in range(n)]
         inside = x[mask]
         if line.flag("pctile"):
@@ -175,8 +179,9 @@ def mkspline(session: Session, line: Line) -> None:
     elif len(words) == 1 and line.options.get("knots"):
         knots = [float(k) for k in parse_numlist(" ".join(map(str, line.options["knots"])))]  # type: ignore[arg-type]
         names = [f"{words[0]}{i + 1}" for i in range(len(knots) + 1)]
-    if len(names) != len(knots) + 1 or sorted(knots) != knots:
+    if len(names) != len(knots) + 1 or sorted(knots) != knots or not knots:
         raise invalid_syntax()
+    data.require_new(names)
     for name, values in zip(names, _linear(x, knots, marginal=line.flag("marginal")), strict=True):
         data.add(name, np.where(mask, values, MISSING))
 

@@ -60,8 +60,10 @@ def _set(session: Session, line: Line, *, panel_first: bool, command_name: str) 
     panel = line.varlist[0] if panel_first else ""
     time = line.varlist[-1] if len(line.varlist) == 2 or not panel_first else ""
     settings = TimeSettings(time, panel, _delta(session, line))
-    _style(session, line, time)
+    style = _style(line)
     _check(session, settings)
+    if style and time:
+        data.variables[time].format = style
     store_time_settings(data, settings)
     _report(session, settings)
 
@@ -81,14 +83,15 @@ def _delta(session: Session, line: Line) -> float:
     return value
 
 
-def _style(session: Session, line: Line, time: str) -> None:
+def _style(line: Line) -> str:
+    """Display format of the time variable that was asked for, or an empty text. Raises r(120) or r(198)."""
     chosen = [name for name in _UNITS if line.flag(name)]
     if len(chosen) > 1:
         raise StataError(198, "only one unit of time may be specified")
     style = line.text_option("format") or (_UNITS[chosen[0]] if chosen else None)
-    if style and time:
+    if style:
         parse_format(style)
-        session.data.variables[time].format = style
+    return style or ""
 
 
 def _check(session: Session, settings: TimeSettings) -> None:
@@ -175,7 +178,9 @@ def _time_lines(session: Session, settings: TimeSettings, lines: list[tuple[str,
     low, high = float(known.min()), float(known.max())
     gaps = _has_gaps(session, settings)
     first, last = format_value(low, style).strip(), format_value(high, style).strip()
-    note = ", but with gaps" if gaps else ""
+    steps = np.diff(np.unique(known))
+    single = not settings.panel and np.count_nonzero(steps > settings.delta) == 1
+    note = f", but with {'a gap' if single else 'gaps'}" if gaps else ""
     lines.append(("Time variable", f"{settings.time}, {first} to {last}{note}"))
     word, unit = _UNIT_WORDS.get(_unit(style), ("unit", "generic"))
     step = f"{settings.delta:g} {word}{'' if settings.delta == 1 else 's'}"
@@ -212,7 +217,9 @@ def tsfill(session: Session, line: Line) -> None:
     np.maximum.at(high, ids, time[known])
     if line.flag("full"):
         low[:], high[:] = low.min(), high.max()
-    steps = np.rint((high - low) / settings.delta).astype(np.intp) + 1
+    spans = np.rint((high - low) / settings.delta) + 1.0
+    data.limits.check_size(data.size * (float(spans.sum()) / max(data.n_obs, 1)))
+    steps = spans.astype(np.intp)
     unit = np.repeat(np.arange(units.size), steps)
     offset = np.arange(unit.size) - np.repeat(np.cumsum(steps) - steps, steps)
     present = np.zeros(unit.size, dtype=np.bool_)

@@ -53,7 +53,7 @@ def oaxaca(session: Session, line: Line) -> None:
     by = line.text_option("by")
     if not by:
         raise StataError(198, "option by() required")
-    by = session.expand_varlist(by)[0]
+    by = session.variable_named(by)
     source = SessionSource(session)
     outcome, terms = outcome_and_terms(session, line.varlist)
     rows = complete([(outcome,), *terms], source, line.sample(session)) & not_missing(session, by)

@@ -8,6 +8,7 @@ from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import numeric_varlist, value_text
 from ssd.engine.errors import unsupported
 from ssd.engine.missing import FloatArray, is_missing, missing_name
+from ssd.engine.output.log import Log
 from ssd.engine.output.tables import abbreviate, clip, count, number, right, variable_header
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
@@ -195,30 +196,32 @@ def _string_entry(session: Session, name: str, texts: np.ndarray) -> None:
 
 
 def _compact(session: Session, names: list[str], mask: np.ndarray) -> None:
+    """One line per variable in columns as wide as their contents."""
     log = session.log
-    width = max(8, *(len(abbreviate(n, 12)) for n in names))
-    log.line()
-    log.line(f"{'Variable':<{width}} {'Obs':>6} {'Unique':>6} {'Mean':>9} {'Min':>9} {'Max':>9}  Label")
-    log.line("-" * 80)
+    rows = [("Variable", "Obs", "Unique", "Mean", "Min", "Max", "Label")]
     for name in names:
         variable = session.data.variables[name]
-        stub = f"{abbreviate(name, 12):<{width}}"
         if variable.is_string:
             texts = session.data.strings(name)[mask].astype(str)
             filled = texts[texts != ""]
-            log.line(
-                f"{stub} {count(filled.size):>6} {count(np.unique(filled).size):>6} "
-                f"{'.':>9} {'.':>9} {'.':>9}  {clip(variable.label, 32)}".rstrip()
-            )
-            continue
-        x = session.data.numeric(name)[mask]
-        x = x[~is_missing(x)]
-        m = moments(x)
-        cells = f"{number(m.mean):>9} {number(m.minimum):>9} {number(m.maximum):>9}"
-        log.line(
-            f"{stub} {count(x.size):>6} {count(np.unique(x).size):>6} {cells}  {clip(variable.label, 32)}".rstrip()
+            cells = (count(filled.size), count(np.unique(filled).size), ".", ".", ".")
+        else:
+            x = session.data.numeric(name)[mask]
+            x = x[~is_missing(x)]
+            m = moments(x)
+            values = (number(m.mean), number(m.minimum), number(m.maximum))
+            cells = (count(x.size), count(np.unique(x).size), *values)
+        rows.append((abbreviate(name, 12), *cells, variable.label))
+    widths = [max(len(row[j]) for row in rows) for j in range(6)]
+    room = log.linesize - 1 - sum(widths) - 11
+    log.line()
+    for position, row in enumerate(rows):
+        numbers = f"{row[1]:>{widths[1]}} {row[2]:>{widths[2]}}" + "".join(
+            f"  {row[j]:>{widths[j]}}" for j in (3, 4, 5)
         )
-    log.line("-" * 80)
+        log.line(f"{row[0]:<{widths[0]}}  {numbers}  {clip(row[6], room)}".rstrip())
+        if position in (0, len(rows) - 1):
+            log.line("-" * (log.linesize - 1))
     session.r = ResultSet()
 
 
@@ -248,32 +251,18 @@ def _inspect_one(session: Session, name: str, x: FloatArray) -> ResultSet:
     rows = [("Negative", kept < 0), ("Zero", kept == 0), ("Positive", kept > 0)]
     bars = np.histogram(kept, bins=5)[0] if kept.size and kept.min() < kept.max() else np.array([0, 0, kept.size, 0, 0])
     heights = np.ceil(bars / max(1, bars.max()) * 5).astype(int)
-    picture = ["|  " + "   ".join("#" if height >= level else " " for height in heights) for level in (5, 4, 3, 2, 1)]
-    label = session.data.variables[name].label
+    # A bar too short for a full mark shows a dot in the lowest line.
+    bottom = ["." if bar > 0 and bar / max(1, bars.max()) < 0.1 else "#" if bar else " " for bar in bars]
+    picture = ["|  " + "   ".join("#" if height >= level else " " for height in heights) for level in (5, 4, 3, 2)]
+    picture.append("|  " + "   ".join(bottom))
+    title = f"{name}:  {clip(session.data.variables[name].label, 36)}"
     log.line()
-    log.line(f"{name}:  {clip(label, 40):<44}Number of observations")
-    log.line("-" * len(f"{name}: ") + " " * (53 - len(f"{name}: ")) + "-" * 28)
-    log.line(" " * 54 + f"{'Total':>8}{'Integers':>11}{'Nonintegers':>14}")
-    for position in range(7):
-        left = picture[position - 1] if 1 <= position <= 5 else "+" + "-" * 22 if position == 6 else "|"
-        if position < 3:
-            title, chosen = rows[position]
-            whole = int((chosen & integer).sum())
-            parts = (int(chosen.sum()), whole, int(chosen.sum()) - whole)
-        elif position == 4:
-            title, parts = "Total", (kept.size, int(integer.sum()), int((~integer).sum()))
-        elif position == 5:
-            title, parts = "Missing", (int(missing.sum()), -1, -1)
-        elif position == 6:
-            title, parts = "", (x.size, -1, -1)
-        else:
-            title, parts = "", (-1, -1, -1)
-        shown = ["" if p < 0 else "-" if p == 0 else count(p) for p in parts]
-        log.line(f"{left:<36}{title:<16}{shown[0]:>10}{shown[1]:>11}{shown[2]:>14}".rstrip())
-    low, high = (number(float(kept.min())), number(float(kept.max()))) if kept.size else (".", ".")
-    log.line(f"{low}{high:>{max(1, 24 - len(low))}}")
+    log.line(f"{title:<48}Number of observations")
+    log.line(f"{'-' * len(title):<39}{'-' * 39}")
+    log.line(" " * 45 + "Total      Integers   Nonintegers")
+    _inspect_rows(log, picture, [(name, *_tally(chosen, integer)) for name, chosen in rows], kept, integer, missing)
     unique = int(np.unique(kept).size)
-    log.line(f"  ({unique if unique <= 99 else 'More than 99'} unique value{'s' if unique != 1 else ''})")
+    log.line(f"({unique if unique <= 99 else 'More than 99'} unique value{'s' if unique != 1 else ''})")
     labels = session.data.value_labels.get(session.data.variables[name].value_label, {})
     undocumented = sum(1 for v in np.unique(kept) if v != round(v) or int(v) not in labels) if labels else 0
     return ResultSet(
@@ -288,3 +277,36 @@ def _inspect_one(session: Session, name: str, x: FloatArray) -> ResultSet:
             "N_undoc": float(undocumented),
         }
     )
+
+
+def _tally(chosen: np.ndarray, integer: np.ndarray) -> tuple[int, int, int]:
+    """All, integer and other values among the chosen ones."""
+    total, whole = int(chosen.sum()), int((chosen & integer).sum())
+    return total, whole, total - whole
+
+
+def _inspect_rows(
+    log: Log,
+    picture: list[str],
+    rows: list[tuple[str, int, int, int]],
+    kept: FloatArray,
+    integer: np.ndarray,
+    missing: np.ndarray,
+) -> None:
+    """The histogram beside the counts, and the range below it."""
+
+    def put(left: str, title: str, *counts: int) -> None:
+        cells = "".join(
+            f"{'-' if n == 0 else count(n):>{21 - len(title) if j == 0 else 14}}" for j, n in enumerate(counts)
+        )
+        log.line(f"{left:<29}{title}{cells}".rstrip())
+
+    lines = iter(picture)
+    for title, *counts in rows:
+        put(next(lines), title, *counts)
+    log.line(f"{next(lines):<39}" + "   ".join(["-" * 11] * 3))
+    put(next(lines), "Total", *_tally(np.ones(kept.size, dtype=np.bool_), integer))
+    put("|", "Missing", int(missing.sum()))
+    log.line(f"{'+' + '-' * 22:<39}{'-' * 11}")
+    low, high = (number(float(kept.min())), number(float(kept.max()))) if kept.size else (".", ".")
+    log.line(f"{low:<11}{high:>12}{count(kept.size + int(missing.sum())):>27}")

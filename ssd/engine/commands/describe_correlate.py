@@ -11,6 +11,7 @@ from ssd.engine.missing import MISSING, FloatArray, is_missing
 from ssd.engine.output.tables import abbreviate, count, number, right, rule
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.session import Session
+from ssd.engine.stats.arithmetic import quotient, square_root
 from ssd.engine.stats.correlation import (
     correlation_matrix,
     correlation_p,
@@ -45,7 +46,7 @@ def correlate(session: Session, line: Line) -> None:
     shown = covariance if line.flag("covariance") else correlation_matrix(covariance)
     log = session.log
     if chosen.kind == "aweight" and chosen.weights is not None:
-        log.line(f"(sum of wgt is {number(float(chosen.weights.sum()), '%10.0g')})")
+        log.line(f"(sum of wgt is {number(float(chosen.weights.sum()), '%16.0gc')})")
     log.line(f"(obs={count(chosen.n)})")
     if line.flag("means"):
         _means(session, names, columns, chosen)
@@ -213,7 +214,7 @@ def pcorr(session: Session, line: Line) -> None:
     p_values = []
     for position, name in enumerate(names[1:]):
         r, s = float(partial[position]), float(semi[position])
-        p = float(2 * student.sf(abs(r) * np.sqrt(df / (1 - r**2)), df))
+        p = float(2 * student.sf(abs(r) * square_root(quotient(df, max(1.0 - r**2, 0.0))), df)) if r**2 < 1.0 else 0.0
         p_values.append(p)
         log.line(f"{right(abbreviate(name, 11), 11)} |{r:9.4f}{s:14.4f}{r**2:13.4f}{s**2:14.4f}{p:15.4f}")
     session.r = ResultSet(

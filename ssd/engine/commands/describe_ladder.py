@@ -38,6 +38,8 @@ def ladder(session: Session, line: Line) -> None:
     x = session.data.numeric(name)[select(session, line, [name]).mask]
     if x.size < 8:
         raise StataError(2001, "insufficient observations")
+    if not x.max() > x.min():
+        raise StataError(498, f"{name} does not vary")
     log = session.log
     log.line()
     log.line("Transformation         Formula               chi2(2)      Prob > chi2")

@@ -121,6 +121,8 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
     rows = _rows(plain, groups)
     weights = chosen.weights if chosen.weights is not None else np.ones(columns.shape[0])
     cluster_values = _cluster_values(session, cluster, chosen) if cluster else None
+    survey = session.state.get("survey")
+    design = survey.design(chosen.mask) if survey is not None else None
     found = estimate(
         "mean" if kind == "proportion" else kind,
         columns,
@@ -129,23 +131,33 @@ def _estimate(session: Session, line: Line, kind: str) -> None:
         chosen.kind in ("", "fweight", "iweight"),
         cluster_values,
         denominators,
+        None if design is None else lambda scores: design.meat(scores, chosen.mask),
     )
-    if kind == "proportion" and cluster_values is None and chosen.kind in ("", "fweight"):
+    if design is None and kind == "proportion" and cluster_values is None and chosen.kind in ("", "fweight"):
         # The analytic variance of a sample proportion is p(1-p)/n, not over n-1 ([R] proportion).
         n = chosen.n
         found = Estimates(found.b, found.V * (n - 1.0) / n, found.counts)
     n_clusters = float(np.unique(cluster_values).size) if cluster_values is not None else 0.0
-    df = (n_clusters or chosen.n) - 1.0
+    df = float(design.df) if design is not None else (n_clusters or chosen.n) - 1.0
     level = confidence_level(session, line)
     limits = _limits(kind, line, found, df, level)
-    if not line.flag("noheader"):
+    if design is not None:
+        from ssd.engine.commands.survey_report import print_survey_header
+
+        print_survey_header(session, f"Survey: {kind.capitalize()} estimation", design, chosen.mask, width=62)
+    elif not line.flag("noheader"):
         _print_header(session, kind, chosen, n_clusters)
 
     def show() -> None:
-        _print(session, kind, rows, found, limits, level, cluster, n_clusters, pairs)
+        heading = "Linearized" if design is not None else "Robust" if cluster else ""
+        _print(session, kind, rows, found, limits, level, heading, cluster, n_clusters, pairs)
 
     show()
     _post(session, line, kind, rows, found, limits, df, chosen, n_clusters, over_names, cluster)
+    if design is not None:
+        from ssd.engine.commands.survey_report import record_design
+
+        record_design(session.e, design, chosen.mask)
     names = [row.name for row in rows]
     table = CoefficientTable(names, found.b, found.V, "", df, level, coefficient_heading=kind.capitalize())
     session.e.hidden["estimation"] = Estimation({}, table, show)
@@ -198,7 +210,7 @@ def _ratio_pairs(session: Session, text: str) -> list[tuple[str, str, str]]:
         match = re.fullmatch(r"\s*(?:(\w+)\s*:)?\s*(\w+)\s*/\s*(\w+)\s*", piece)
         if match is None:
             raise invalid_syntax()
-        top, bottom = session.expand_varlist(match[2])[0], session.expand_varlist(match[3])[0]
+        top, bottom = session.variable_named(match[2]), session.variable_named(match[3])
         pairs.append((match[1] or f"_ratio_{position + 1}", top, bottom))
     return pairs
 
@@ -275,6 +287,7 @@ def _print(
     found: Estimates,
     limits: tuple[FloatArray, FloatArray],
     level: float,
+    vce_heading: str,
     cluster: str,
     n_clusters: float,
     pairs: list[tuple[str, str, str]],
@@ -292,8 +305,8 @@ def _print(
         log.line(right(f"(Std. err. adjusted for {count(n_clusters)} clusters in {cluster})", width + 50))
     log.line("-" * (width + 50))
     error = "Std. err."
-    if cluster:
-        log.line(" " * width + " |" + right("Robust", 22))
+    if vce_heading:
+        log.line(" " * width + " |" + right(vce_heading, max(22, 13 + len(vce_heading))))
         error = "std. err."
     if kind == "proportion":
         log.line(" " * width + " |" + " " * 22 + centre("Logit", 31))

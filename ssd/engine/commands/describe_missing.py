@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
@@ -86,21 +88,24 @@ def _patterns(session: Session, line: Line, names: list[str], mask: np.ndarray) 
     rows = [(tuple(int(v) for v in p), int(f)) for p, f in zip(patterns, frequency, strict=True)]
     rows.sort(key=lambda row: (sum(row[0]) < len(ordered), -row[1], tuple(-v for v in row[0])))
     counts = line.flag("frequency")
+    width = max(13, 3 * len(ordered) + 2 * ((len(ordered) - 1) // 4) + 1)
+    pad = " " * (2 + max(0, (12 + width - 22) // 2))
     log.line()
-    log.line("Missing-value patterns")
-    log.line("  (1 means complete)")
+    log.line(f"{pad}Missing-value patterns")
+    log.line(f"{pad}  (1 means complete)")
     log.line()
-    head = "Frequency" if counts else "Percent"
-    log.line(f"{right('', 14)}|   Pattern")
-    log.line(f"  {right(head, 11)} | " + " ".join(right(str(j + 1), 2) for j in range(len(ordered))))
-    log.line("  " + "-" * 12 + "+" + "-" * (3 * len(ordered) + 2))
-    for pattern, times in rows:
-        share = count(times) if counts else _percent(100 * times / n)
-        log.line(f"  {right(share, 11)} | " + " ".join(right(str(v), 2) for v in pattern))
+    log.line(" " * 14 + "|   Pattern")
+    head = "    Frequency" if counts else "    Percent  "
+    log.line(f"{head} |{_spaced(range(1, len(ordered) + 1))}")
+    rule = "  " + "-" * 12 + "+" + "-" * width
+    log.line(rule)
+    for position, (pattern, times) in enumerate(rows):
+        share = f"{count(times):>13}" if counts else _percent(100 * times / n, mark=position == 0)
+        log.line(f"{share} |{_spaced(pattern)}")
         if sum(pattern) == len(ordered):
             log.line(" " * 14 + "|")
-    log.line("  " + "-" * 12 + "+" + "-" * (3 * len(ordered) + 2))
-    log.line(f"  {right(count(n) if counts else '100%', 11)} |")
+    log.line(rule)
+    log.line(f"{f'{count(n):>13}' if counts else _percent(100.0, mark=True)} |")
     log.line()
     log.line("  Variables are  " + "  ".join(f"({j + 1}) {name}" for j, name in enumerate(ordered)))
     session.r = ResultSet(
@@ -112,5 +117,12 @@ def _patterns(session: Session, line: Line, names: list[str], mask: np.ndarray) 
     )
 
 
-def _percent(value: float) -> str:
-    return "<1%" if 0 < value < 1 else f"{value:.0f}%"
+def _percent(value: float, *, mark: bool) -> str:
+    """A share in the 13 columns before the bar; the first and the total carry the sign."""
+    shown = "<1" if 0 < value < 1 else f"{value:.0f}"
+    return f"{shown:>9}{'%' if mark else ' '}   "
+
+
+def _spaced(values: Iterable[int]) -> str:
+    """The cells of a pattern in groups of four."""
+    return "".join(("  " if j and j % 4 == 0 else "") + f"{value:>3}" for j, value in enumerate(values))

@@ -105,7 +105,7 @@ def _contents(session: Session, line: Line, text: str) -> list[_Cell]:
         name = canonical_statistic(word)
         if name is None or position + 1 >= len(words):
             raise StataError(198, f"contents() incorrectly specified: {word}")
-        variable = session.expand_varlist(words[position + 1])[0]
+        variable = session.variable_named(words[position + 1])
         shown = {"n": "N", "median": "med"}.get(name, name)
         cells.append(_Cell(name, variable, f"{shown}({variable})", "count" if name == "n" else fmt))
         position += 2
@@ -145,14 +145,14 @@ def _classic(session: Session, line: Line, cells: list[_Cell]) -> None:
 
 
 def _stub(session: Session, rows: Categories) -> tuple[int, list[str]]:
-    width = max(8, *(display_width(label) for label in rows.labels))
+    width = max([8, *(display_width(label) for label in rows.labels)])
     return width, wrap_stub(heading(session, rows.name), max(9, width))
 
 
 def _classic_one(session: Session, line: Line, rows: Categories, cells: list[_Cell], chosen: Selection) -> None:
     log = session.log
     width, stub = _stub(session, rows)
-    width = max(width, *(display_width(text) for text in stub)) + 1
+    width = max([width, *(display_width(text) for text in stub)]) + 1
     span = 12 * len(cells) - 1
     log.line()
     log.line("-" * (width + 1 + span))
@@ -180,7 +180,7 @@ def _classic_two(
 ) -> None:
     log = session.log
     width, stub = _stub(session, rows)
-    width = max(width, *(display_width(text) for text in stub)) + 1
+    width = max([width, *(display_width(text) for text in stub)]) + 1
     everyone = np.ones(rows.codes.size, dtype=np.bool_)
     across = [(label, cols.codes == code) for code, label in enumerate(cols.labels)]
     down = [(label, rows.codes == code) for code, label in enumerate(rows.labels)]
@@ -226,8 +226,8 @@ def _modern(session: Session, line: Line) -> None:
         row_names, col_names = row_names[:1], row_names[1:]
     keywords = ("result", "var")
     row_names, col_names = (
-        [n if n in keywords else session.expand_varlist(n)[0] for n in row_names],
-        [n if n in keywords else session.expand_varlist(n)[0] for n in col_names],
+        [n if n in keywords else session.variable_named(n) for n in row_names],
+        [n if n in keywords else session.variable_named(n) for n in col_names],
     )
     cells = _statistics_17(session, line)
     variables = [n for n in (*row_names, *col_names) if n not in keywords]
@@ -394,7 +394,7 @@ def tabdisp(session: Session, line: Line) -> None:
     cols = categories(session, line.varlist[1], chosen.mask) if len(line.varlist) > 1 else None
     everyone = np.ones(rows.codes.size, dtype=np.bool_)
     log = session.log
-    width = max(9, *(display_width(text) for text in [*rows.labels, *wrap_stub(heading(session, rows.name), 9)])) + 1
+    width = max([9, *(display_width(text) for text in [*rows.labels, *wrap_stub(heading(session, rows.name), 9)])]) + 1
 
     def first(name: str, inside: BoolArray) -> str:
         found = np.flatnonzero(inside)
@@ -408,7 +408,7 @@ def tabdisp(session: Session, line: Line) -> None:
 
     across = [("", everyone)] if cols is None else [(label, cols.codes == c) for c, label in enumerate(cols.labels)]
     heads = cell_names if cols is None else [label for label, _ in across]
-    columns = 12 if cols is None else max(8, *(display_width(h) + 2 for h in heads))
+    columns = 12 if cols is None else max([8, *(display_width(h) + 2 for h in heads)])
     span = columns * len(heads)
     stub = wrap_stub(heading(session, rows.name), width - 1)
     log.line()

@@ -196,7 +196,7 @@ class _Layout:
         stub_extra = 0
         inner = self.names if self.by_statistics else self.titles
         if long or (self.by_statistics and len(self.names) > 1):
-            stub_extra = 2 + max(8, *(display_width(abbreviate(t, 12)) for t in inner))
+            stub_extra = 2 + max([8, *(display_width(abbreviate(t, 12)) for t in inner)])
         heads = self.titles if self.by_statistics else [abbreviate(n, 8) for n in self.names]
         stub_title = right(abbreviate(self.by, width), width)
         if stub_extra:

@@ -19,7 +19,7 @@ def tabulate_summaries(session: Session, line: Line) -> None:
     """One- or two-way table of summary statistics of the variable in summarize()."""
     given = line.options["summarize"]
     target = str(given[0] if isinstance(given, list) else given).strip()
-    target = session.expand_varlist(target)[0]
+    target = session.variable_named(target)
     missing = line.flag("missing")
     chosen = select(session, line, [target] if missing else [target, *line.varlist])
     if not chosen.mask.any():
@@ -69,7 +69,7 @@ def print_summaries(
     session: Session, title: str, groups: Categories, y: FloatArray, chosen: Selection, shown: list[str]
 ) -> None:
     """The one-way table, also used by oneway, tabulate."""
-    width = min(37, max(11, *(display_width(label) for label in groups.labels)))
+    width = min(37, max([11, *(display_width(label) for label in groups.labels)]))
     span = 12 * len(shown)
     stub = wrap_stub(heading(session, groups.name), width)
     stub = [""] * (2 - len(stub)) + stub
@@ -106,7 +106,7 @@ def _print_two_way(
     }
     named = [words[s] for s in shown]
     listed = ", ".join(named[:-1]) + " and " + named[-1] if len(named) > 1 else named[0]
-    width = min(21, max(10, *(display_width(label) for label in rows.labels)))
+    width = min(21, max([10, *(display_width(label) for label in rows.labels)]))
     span = 11 * cols.size
     log = session.log
     log.line()

@@ -12,6 +12,7 @@ from ssd.engine.commands.describe_selection import Categories, Selection, catego
 from ssd.engine.commands.describe_tabsum import tabulate_summaries
 from ssd.engine.errors import StataError, option_not_allowed, unsupported
 from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.estimation import fixed
 from ssd.engine.output.tables import centre, clip, count, display_width, key_box, right, rule, wrap_stub
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.session import Session
@@ -34,13 +35,14 @@ TWO_WAY_LIMIT = 21
     by="recall",
     stored="r(N) r(r) r(c) r(chi2) r(p) r(gamma) r(ase_gam) r(taub) r(ase_taub) r(CramersV) r(chi2_lr) r(p_lr) "
     "r(p_exact) r(p1_exact)",
-    refused="plot; subpop(); wrap; exact(#); the enumeration log of Fisher's test",
+    refused="subpop(); wrap; exact(#); the enumeration log of Fisher's test",
 )
 def tabulate(session: Session, line: Line) -> None:
     """One- and two-way tables of frequencies, with measures of association."""
-    for refused in ("plot", "wrap"):
-        if line.flag(refused):
-            raise unsupported(f"tabulate, {refused}")
+    if line.flag("wrap"):
+        raise unsupported("tabulate, wrap")
+    if line.flag("plot") and len(line.varlist) > 1:
+        raise option_not_allowed("plot")
     if line.options.get("subpop"):
         raise unsupported("tabulate, subpop()")
     if line.options.get("summarize"):
@@ -56,12 +58,9 @@ def tabulate(session: Session, line: Line) -> None:
     "varlist [if] [in] [fweight aweight iweight] [, MIssing NOFreq NOLabel Sort PLOT]",
     by="recall",
     stored="r(N) r(r) of the last table",
-    refused="plot",
 )
 def tab1(session: Session, line: Line) -> None:
     """One-way tables of several variables."""
-    if line.flag("plot"):
-        raise unsupported("tab1, plot")
     for name in line.varlist:
         session.log.line()
         session.log.line(f"-> tabulation of {name}  ")
@@ -114,7 +113,13 @@ def _one_way(session: Session, line: Line, name: str) -> None:
     frequency = np.bincount(rows.codes, weights=chosen.frequencies(), minlength=rows.size).astype(np.float64)
     order = np.argsort(-frequency, kind="stable") if line.flag("sort") else np.arange(rows.size)
     if not line.flag("nofreq"):
-        _print_one_way(session, name, [rows.labels[i] for i in order], frequency[order])
+        defined = () if line.flag("nolabel") else _defined_labels(session, name)
+        labels = [rows.labels[i] for i in order]
+        width = min(ONE_WAY_LIMIT, max([11, *(display_width(label) for label in (*labels, *defined))]))
+        if line.flag("plot"):
+            _plot_one_way(session, name, labels, frequency[order], width)
+        else:
+            _print_one_way(session, name, labels, frequency[order], width)
     _store_matrices(session, line, rows, None, frequency[order][:, None], order)
     stub = line.text_option("generate")
     if stub:
@@ -122,8 +127,31 @@ def _one_way(session: Session, line: Line, name: str) -> None:
     session.r = ResultSet(scalars={"N": float(frequency.sum()), "r": float(rows.size)})
 
 
-def _print_one_way(session: Session, name: str, labels: list[str], frequency: FloatArray) -> None:
-    width = min(ONE_WAY_LIMIT, max(11, *(display_width(label) for label in labels)))
+def _defined_labels(session: Session, name: str) -> tuple[str, ...]:
+    """Texts of the value label: the stub is as wide as the longest, whether or not it occurs."""
+    return tuple(session.data.value_labels.get(session.data.variables[name].value_label, {}).values())
+
+
+def _plot_one_way(session: Session, name: str, labels: list[str], frequency: FloatArray, width: int) -> None:
+    """Frequencies with bars of stars; each star is one observation while the longest bar fits the line."""
+    room = session.log.linesize - width - 17
+    largest = float(frequency.max())
+    scale = 1.0 if largest <= room else room / largest
+    log = session.log
+    log.line()
+    stub = wrap_stub(heading(session, name), width)
+    for text in stub[:-1]:
+        log.line(right(text, width) + " |")
+    log.line(right(stub[-1], width) + " |      Freq.")
+    log.line(rule(width + 1, 12, room + 1))
+    for label, f in zip(labels, frequency, strict=True):
+        bar = "*" * round(float(f) * scale)
+        log.line(f"{right(clip(label, width), width)} |{count(float(f)):>11} |{bar}")
+    log.line(rule(width + 1, 12, room + 1))
+    log.line(f"{right('Total', width)} |{count(float(frequency.sum())):>11}")
+
+
+def _print_one_way(session: Session, name: str, labels: list[str], frequency: FloatArray, width: int) -> None:
     total = float(frequency.sum())
     percent, running = 100.0 * frequency / total, 100.0 * frequency.cumsum() / total
     session.log.line()
@@ -252,7 +280,7 @@ def _print_two_way(
     layers: list[_Layer],
 ) -> None:
     log = session.log
-    width = min(TWO_WAY_LIMIT, max(10, *(display_width(label) for label in row_labels)))
+    width = min(TWO_WAY_LIMIT, max([10, *(display_width(label) for label in row_labels)]))
     if (len(layers) > 1 or line.flag("key")) and not line.flag("nokey"):
         log.line()
         for text in key_box([layer.caption for layer in layers]):
@@ -300,10 +328,10 @@ def _association(session: Session, line: Line, table: FloatArray, scalars: dict[
     session.log.line()
     if "chi2" in wanted:
         scalars["chi2"], scalars["p"] = crosstab.pearson(table)
-        _statistic(session, f"Pearson chi2({df})", scalars["chi2"], f"Pr = {scalars['p']:.3f}")
+        _statistic(session, f"Pearson chi2({df})", scalars["chi2"], f"Pr = {fixed(scalars['p'], 3)}")
     if "lrchi2" in wanted:
         scalars["chi2_lr"], scalars["p_lr"] = crosstab.likelihood_ratio(table)
-        _statistic(session, f"Likelihood-ratio chi2({df})", scalars["chi2_lr"], f"Pr = {scalars['p_lr']:.3f}")
+        _statistic(session, f"Likelihood-ratio chi2({df})", scalars["chi2_lr"], f"Pr = {fixed(scalars['p_lr'], 3)}")
     if "v" in wanted:
         scalars["CramersV"] = crosstab.cramers_v(table)
         _statistic(session, "Cramér's V", scalars["CramersV"], "")

@@ -52,6 +52,7 @@ from ssd.engine.stats.absorbed_poisson import (
     separated_by_effects,
     separated_by_rectifier,
 )
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.covariance import frequency_meat, meat, wald
 from ssd.engine.stats.distributions import chi2_tail, log_gamma
 from ssd.engine.stats.linear import independent_columns
@@ -151,7 +152,7 @@ def ppmlhdfe(session: Session, line: Line) -> None:
     absorbed = float(prepared.absorbed if effects else 0)
     scalars = {
         "N": sample.n, "N_full": n_full, "num_singletons": float(singletons), "num_separated": float(separated),
-        "N_hdfe": float(len(effects)), "ll": ll, "ll_0": ll_0, "r2_p": 1.0 - ll / ll_0,
+        "N_hdfe": float(len(effects)), "ll": ll, "ll_0": ll_0, "r2_p": 1.0 - quotient(ll, ll_0),
         "deviance": fit.deviances[-1], "chi2": W, "p": chi2_tail(W, k) if k else math.nan, "df_m": float(k),
         "df_a": absorbed, "df": sample.n - k - (absorbed if effects else 1.0), "rank": float(k + 1),
         "ic": float(len(fit.deviances)), "ic2": float(fit.inner), "converged": 1.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +28,8 @@ from ssd.engine.commands.estimation import (
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable
-from ssd.engine.stats.binary import Cloglog, Logit, Probit, perfect_predictors
+from ssd.engine.output.estimation import CoefficientTable, number
+from ssd.engine.stats.binary import Cloglog, Logit, PerfectPrediction, Probit, perfect_predictors
 from ssd.engine.stats.design import Design, build
 from ssd.engine.stats.likelihood import Equation, Maximum, Model, maximize
 from ssd.engine.stats.linear import independent_columns, with_constant
@@ -56,6 +57,8 @@ def logit(session: Session, line: Line) -> None:
 @command("logistic", _GRAMMAR + " COEF]", by="recall", stored=_STORED, refused=_REFUSED)
 def logistic(session: Session, line: Line) -> None:
     """Logistic regression, odds ratios."""
+    # The iteration log is shown on request only.
+    line.options["nolog"] = not line.flag("log")
     _binary(session, line, "logistic", "Logistic regression", None if line.flag("coef") else eform_heading("or"))
 
 
@@ -145,7 +148,7 @@ def _post(
     result.macros["offset"] = offset_name
     result.predictions.update(kind=name, offset=offset_name)
     result.scalars.update(N_cds=0.0, N_cdf=0.0)
-    if eform == "Odds ratio":
+    if name in {"logit", "logistic"}:
         result.footer = lambda table: _odds_note(session, table, constant)
     finish(session, line, result, level, eform)
 
@@ -188,17 +191,32 @@ def drop_perfect(
     drop = np.zeros(len(y), dtype=np.bool_)
     for item in found:
         name = design.columns[active[item.column]].name
-        relation = "!=" if item.value == 1 else "=="
-        outcome = "success" if item.outcome == 1 else "failure"
-        session.log.line(f"note: {name} {relation} 0 predicts {outcome} perfectly;")
-        session.log.line(f"      {name} omitted and {int(item.drop.sum())} obs not used.")
-        session.log.line()
+        _note_perfect(session, name, item)
         kept[item.column] = False
         drop |= item.drop
     notes = list(design.notes)
     design.omit(kept)
     design.notes = notes
+    for position, index in enumerate(active):
+        column = design.columns[index]
+        # A level without observations left is an empty cell, anything else an omitted variable.
+        if not kept[position] and any(part.level is not None for part in column.parts):
+            design.columns[index] = replace(column, status="empty")
     return restrict(session, sample, vce, ~drop)
+
+
+def _note_perfect(session: Session, name: str, item: PerfectPrediction) -> None:
+    """Say what a regressor predicts. Raises r(2000) when it leaves nothing to be explained."""
+    value = number(item.value)
+    if item.outcome == -1:
+        raise StataError(2000, f"outcome = {name} {item.relation} {value} predicts data perfectly")
+    log = session.log
+    if item.relation == "!=":
+        log.line(f"note: {name} != {value} predicts {'success' if item.outcome == 1 else 'failure'} perfectly;")
+    else:
+        log.line(f"note: outcome = {name} {item.relation} {value} predicts data perfectly except for")
+        log.line(f"      {name} == {value} subsample;")
+    log.line(f"      {name} omitted and {int(item.drop.sum())} obs not used.")
 
 
 _MODELS: dict[str, Callable[[FloatArray], Model]] = {
@@ -221,7 +239,7 @@ def fit_binary(
     """Maximise from the constant-only solution."""
     full = with_constant(X, constant)
     start = np.zeros(full.shape[1])
-    w = np.ones(len(y)) if sample.w is None else sample.raw
+    w = sample.likelihood_weights
     assert w is not None
     if constant and offset is None:
         start[-1] = _constant_solution(name, float(w @ y / w.sum()))
@@ -241,7 +259,7 @@ def _constant_solution(name: str, share: float) -> float:
 
 def constant_only(name: str, y: FloatArray, sample: Sample, offset: FloatArray | None) -> float:
     """Log likelihood of the model with a constant only."""
-    w = np.ones(len(y)) if sample.raw is None else sample.raw
+    w = sample.likelihood_weights
     if offset is None:
         share = float(w @ y / w.sum())
         return float(w.sum() * (share * math.log(share) + (1.0 - share) * math.log1p(-share)))

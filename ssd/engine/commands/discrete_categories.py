@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ssd.engine.commands.category_predictions import category_predictor, category_statistics
+from ssd.engine.commands.category_predictions import (
+    category_predictor,
+    category_statistics,
+    every_outcome,
+    outcome_title,
+)
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.discrete_binary import refuse_technique, restrict
 from ssd.engine.commands.estimation import (
@@ -84,7 +89,7 @@ def _ordered(session: Session, line: Line, name: str, title: str, link: Literal[
     J = len(categories)
     if J < 2:
         raise StataError(148, f"{outcome.variable} has only one category")
-    w = np.ones(len(values)) if sample.raw is None else sample.raw
+    w = sample.likelihood_weights
     shares = np.cumsum(np.bincount(index.reshape(-1), weights=w))[:-1] / w.sum()
     cuts = np.array([math.log(s / (1 - s)) if link == "logit" else normal_quantile(float(s)) for s in shares])
     model = Ordered(index.reshape(-1).astype(np.intp), J, link)
@@ -110,7 +115,11 @@ def _ordered(session: Session, line: Line, name: str, title: str, link: Literal[
         vce, f"{name}_p",
     )  # fmt: skip
     result.predictions.update(
-        statistics=category_statistics(depvar), predictor=category_predictor(), offset=offset_name
+        statistics=category_statistics(depvar),
+        predictor=category_predictor(),
+        offset=offset_name,
+        every_prediction=every_outcome,
+        outcome_title=outcome_title,
     )
     result.macros["offset"] = offset_name
     slopes = [j for j, flag in enumerate(design.active) if flag]
@@ -151,7 +160,7 @@ def mlogit(session: Session, line: Line) -> None:
     index = index.reshape(-1)
     if len(categories) < 2:
         raise StataError(148, f"{outcome.variable} has only one category")
-    w = np.ones(len(values)) if sample.raw is None else sample.raw
+    w = sample.likelihood_weights
     counts = np.bincount(index, weights=w)
     base = _base_outcome(line.text_option("baseoutcome"), categories, counts.astype(np.float64))
     others = [j for j in range(len(categories)) if j != base]
@@ -212,7 +221,12 @@ def _post_multinomial(
         "Multinomial logistic regression", "mlogit", depvar, dict.fromkeys(labels, design), names, b, V, ll,
         ll_0 if constant else None, per_equation * (J - 1), sample, vce, "mlogit_p",
     )  # fmt: skip
-    result.predictions.update(statistics=category_statistics(depvar), predictor=category_predictor())
+    result.predictions.update(
+        statistics=category_statistics(depvar),
+        predictor=category_predictor(),
+        every_prediction=every_outcome,
+        outcome_title=outcome_title,
+    )
     slopes = [
         j * size + i for j in range(J) if j != base for i, flag in enumerate(design.active)
         if flag and not (constant and i == size - 1)

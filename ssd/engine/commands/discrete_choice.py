@@ -77,7 +77,7 @@ def asclogit(session: Session, line: Line) -> None:
     case, alternatives = line.text_option("case"), line.text_option("alternatives")
     if not case or not alternatives:
         raise StataError(198, f"option {'case' if not case else 'alternatives'}() required")
-    _fit(session, line, session.expand_varlist(case)[0], session.expand_varlist(alternatives)[0])
+    _fit(session, line, session.variable_named(case), session.variable_named(alternatives))
 
 
 @command("cmclogit", "[varlist(numeric fv ts default=none)] [if] [in] [fweight iweight pweight] [, " + _OPTIONS + "]",
@@ -167,8 +167,9 @@ def _fit(session: Session, line: Line, case: str, altvar: str) -> None:
         raise StataError(102, "no variables or constants in the model")
     fit = maximize_groups(Conditional(choice.y, choice.X, choice.ids), np.zeros(choice.X.shape[1]))
     if not line.flag("nolog"):
+        session.log.line()
         for i, value in enumerate(fit.iterations):
-            session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}")
+            session.log.line(f"{f'Iteration {i}:':<13} {likelihood_word(vce)} = {number(value, '%10.0g'):>10}")
     _post(session, line, choice, fit, vce, level, depvar, case, altvar, terms, case_terms)
 
 

@@ -23,15 +23,23 @@ from ssd.engine.commands.estimation import (
     replay,
     take_sample,
 )
-from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
+from ssd.engine.commands.maximum import (
+    ML_OPTIONS,
+    MlResult,
+    finish,
+    iteration_log,
+    log_heading,
+    ml_covariance,
+    model_test,
+)
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, coefficient_row, number
-from ssd.engine.stats.counts import NegativeBinomial, Poisson
+from ssd.engine.output.estimation import CoefficientTable, coefficient_row, exponential, number
+from ssd.engine.stats.counts import ConstantNegativeBinomial, NegativeBinomial, Poisson
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.distributions import chi2_tail, critical
 from ssd.engine.stats.likelihood import Equation, Maximum, maximize
-from ssd.engine.stats.linear import with_constant
+from ssd.engine.stats.linear import least_squares, with_constant
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -70,7 +78,7 @@ class CountSetup:
         if np.any(self.y < 0.0):
             raise StataError(459, f"{self.depvar} must be greater than or equal to zero")
         self.offset = None if offset is None else offset[sample.rows]
-        self.w = np.ones(len(self.y)) if sample.raw is None else sample.raw
+        self.w = sample.likelihood_weights
 
     @property
     def log_rate(self) -> float:
@@ -81,11 +89,30 @@ class CountSetup:
         eta = np.full(len(self.y), self.log_rate) + (0.0 if self.offset is None else self.offset)
         return float(self.w @ Poisson(self.y).log_likelihood(eta[:, None]))
 
+    def _starting_values(self, full: FloatArray) -> FloatArray:
+        """Two steps of iteratively reweighted least squares from (y + mean)/2, or the constant-only solution if better.
+
+        Stata's published logs begin as close to the maximum as that, not at the constant-only model.
+        """
+        plain = np.zeros(full.shape[1])
+        if self.constant:
+            plain[-1] = self.log_rate
+        offset = np.zeros(len(self.y)) if self.offset is None else self.offset
+        mean = float(self.w @ self.y) / float(self.w.sum())
+        if not mean > 0.0:
+            return plain
+        mu = (self.y + mean) / 2.0
+        for _ in range(2):
+            working = np.log(mu) - offset + (self.y - mu) / mu
+            b = least_squares(full, working, self.w * mu, constant=False).coefficients
+            mu = np.exp(np.clip(full @ b + offset, -50.0, 50.0))
+        model = Poisson(self.y)
+        reached = [float(self.w @ model.log_likelihood((full @ each + offset)[:, None])) for each in (plain, b)]
+        return b if np.isfinite(reached[1]) and not reached[0] > reached[1] else plain
+
     def fit_poisson(self, restrictions: Constraints | None = None) -> Maximum:
         full = with_constant(self.X, self.constant)
-        start = np.zeros(full.shape[1])
-        if self.constant:
-            start[-1] = self.log_rate
+        start = self._starting_values(full)
         pair = None if restrictions is None else restrictions.pair
         return maximize(Poisson(self.y), [Equation(full, self.offset)], start, self.w, constraint=pair)
 
@@ -123,70 +150,82 @@ def complete(session: Session, line: Line, setup: CountSetup, result: MlResult, 
     def footer(table: CoefficientTable) -> None:
         if own_footer is not None:
             own_footer(table)
-        if table.eform and setup.constant:
-            session.log.line("Note: _cons estimates baseline incidence rate.")
+        else:
+            print_rate_notes(session, table, setup.constant)
 
     result.footer = footer
     finish(session, line, result, setup.level, "IRR" if line.flag("irr") else None)
+
+
+def print_rate_notes(session: Session, table: CoefficientTable, constant: bool) -> None:
+    """What a table of incidence-rate ratios says of its other equations and its constant."""
+    if not table.eform:
+        return
+    if len({name.rpartition(":")[0] for name in table.names}) > 1:
+        session.log.line("Note: Estimates are transformed only in the first equation to incidence-rate ratios.")
+    if constant:
+        session.log.line("Note: _cons estimates baseline incidence rate.")
 
 
 @command(
     "nbreg",
     _GRAMMAR + " Dispersion(string) NOLRtest]",
     by="recall",
-    stored=_STORED + " e(alpha) e(ll_c) e(chi2_c) e(chi2_ct) e(dispers)",
-    refused="dispersion(constant), constraints()",
+    stored=_STORED + " e(alpha) e(delta) e(ll_c) e(chi2_c) e(chi2_ct) e(dispers)",
+    refused="constraints()",
 )
 def nbreg(session: Session, line: Line) -> None:
-    """Negative binomial regression (mean dispersion)."""
+    """Negative binomial regression, the dispersion a function of the mean or constant."""
     if replay(session, line, "nbreg"):
         return
-    dispersion = line.text_option("dispersion") or "mean"
-    if not "mean".startswith(dispersion):
-        raise unsupported(f"dispersion({dispersion}) is")
+    typed = line.text_option("dispersion") or "mean"
+    dispersion = next((word for word in ("mean", "constant") if word.startswith(typed)), None)
+    if dispersion is None:
+        raise StataError(198, f"dispersion({typed}) invalid")
     if line.options.get("constraints"):
         raise unsupported("option constraints() is")
     setup = CountSetup(session, line)
     start = setup.fit_poisson()
-    _heading(session, line, "Fitting Poisson model:")
+    log_heading(session, line, "Fitting Poisson model:")
     iteration_log(session, line, start, setup.vce)
-    model = NegativeBinomial(setup.y)
+    model = NegativeBinomial(setup.y) if dispersion == "mean" else ConstantNegativeBinomial(setup.y)
     null: Maximum | None = None
     if setup.constant:
         ones = np.ones((len(setup.y), 1))
-        first = np.array([setup.log_rate, _start_dispersion(setup, np.exp(setup.log_rate + _offset(setup)))])
+        first = np.array(
+            [setup.log_rate, _start_dispersion(setup, np.exp(setup.log_rate + _offset(setup)), dispersion)]
+        )
         null = maximize(model, [Equation(ones, setup.offset), Equation(None)], first, setup.w)
-        _heading(session, line, "Fitting constant-only model:")
+        log_heading(session, line, "Fitting constant-only model:")
         iteration_log(session, line, null, setup.vce)
     full = with_constant(setup.X, setup.constant)
     mu = np.exp(full @ start.coefficients + _offset(setup))
-    at = np.append(start.coefficients, _start_dispersion(setup, mu))
+    at = np.append(start.coefficients, _start_dispersion(setup, mu, dispersion))
     fit = maximize(model, [Equation(full, setup.offset), Equation(None)], at, setup.w)
-    _heading(session, line, "Fitting full model:")
+    log_heading(session, line, "Fitting full model:")
     iteration_log(session, line, fit, setup.vce)
-    _post_nbreg(session, line, setup, start, null, fit)
+    _post_nbreg(session, line, setup, start, null, fit, dispersion)
 
 
 def _offset(setup: CountSetup) -> FloatArray:
     return np.zeros(len(setup.y)) if setup.offset is None else setup.offset
 
 
-def _heading(session: Session, line: Line, text: str) -> None:
-    if not line.flag("nolog"):
-        session.log.line()
-        session.log.line(text)
-
-
-def _start_dispersion(setup: CountSetup, mu: FloatArray) -> float:
-    """ln alpha by the method of moments."""
+def _start_dispersion(setup: CountSetup, mu: FloatArray, dispersion: str) -> float:
+    """ln alpha or ln delta by the method of moments."""
     w = setup.w
+    if dispersion == "constant":
+        delta = float(w @ ((setup.y - mu) ** 2 / mu - 1.0)) / float(w.sum())
+        return math.log(min(max(delta, 1e-2), 1e4))
     alpha = float(w @ ((setup.y - mu) ** 2 - setup.y)) / float(w @ mu**2)
     return math.log(min(max(alpha, 1e-2), 50.0))
 
 
 def _post_nbreg(
-    session: Session, line: Line, setup: CountSetup, start: Maximum, null: Maximum | None, fit: Maximum
-) -> None:
+    session: Session, line: Line, setup: CountSetup, start: Maximum, null: Maximum | None, fit: Maximum,
+    dispersion: str,
+) -> None:  # fmt: skip
+    parameter = "alpha" if dispersion == "mean" else "delta"
     design = setup.design
     k = len(design.names)
     active = np.append(design.active, True)
@@ -194,34 +233,36 @@ def _post_nbreg(
     b[active] = fit.coefficients
     V = np.zeros((k + 1, k + 1))
     V[np.ix_(active, active)] = ml_covariance(fit, setup.sample, setup.vce)
-    names = [f"{setup.depvar}:{name}" for name in design.names] + ["/:lnalpha"]
-    alpha = math.exp(float(b[k]))
+    names = [f"{setup.depvar}:{name}" for name in design.names] + [f"/:ln{parameter}"]
+    value = math.exp(float(b[k]))
     chi2_c = max(2.0 * (fit.log_likelihood - start.log_likelihood), 0.0)
     result = MlResult(
         "Negative binomial regression", "nbreg", setup.depvar, {setup.depvar: design}, names, b, V, fit.log_likelihood,
         None if null is None else null.log_likelihood, int(design.active.sum()) - int(setup.constant), setup.sample,
         setup.vce, "nbreg_p",
     )  # fmt: skip
-    result.header_left = ["", "Dispersion: mean"]
-    result.untested = frozenset({"/:lnalpha"})
+    result.header_left = ["", f"Dispersion: {dispersion}"]
+    result.untested = frozenset({f"/:ln{parameter}"})
     result.no_footer = True
-    result.scalars.update(alpha=alpha, k_eq=2.0, k_aux=1.0)
+    result.scalars.update(k_eq=2.0, k_aux=1.0)
+    result.scalars[parameter] = value
     if not setup.vce.is_robust:
         result.scalars.update(ll_c=start.log_likelihood, chi2_c=chi2_c)
         result.macros["chi2_ct"] = "LR"
-    result.macros["dispers"] = "mean"
+    result.macros["dispers"] = dispersion
     se = math.sqrt(float(V[k, k]))
 
     def footer(table: CoefficientTable) -> None:
         log = session.log
         multiplier = critical(table.level, None)
         log.line("-" * (table.width + 1) + "+" + "-" * 64)
-        low, high = math.exp(b[k] - multiplier * se), math.exp(min(b[k] + multiplier * se, 709.0))
-        log.line(f"{'alpha':>{table.width}} |" + coefficient_row(alpha, alpha * se, 0.0, 0.0, low, high, tests=False))
+        low, high = exponential(float(b[k]) - multiplier * se), exponential(float(b[k]) + multiplier * se)
+        log.line(f"{parameter:>{table.width}} |" + coefficient_row(value, value * se, 0.0, 0.0, low, high, tests=False))
         log.line("-" * (table.width + 66))
+        print_rate_notes(session, table, setup.constant)
         if not setup.vce.is_robust and not line.flag("nolrtest"):
             p = 0.5 * chi2_tail(chi2_c, 1) if chi2_c > 0 else 1.0
-            text = f"LR test of alpha=0: chibar2(01) = {number(chi2_c, '%8.2f')}"
+            text = f"LR test of {parameter}=0: chibar2(01) = {number(chi2_c, '%8.2f')}"
             log.line(text + f"Prob >= chibar2 = {p:.3f}".rjust(78 - len(text)))
 
     result.footer = footer

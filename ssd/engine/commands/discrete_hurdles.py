@@ -75,6 +75,8 @@ def churdle(session: Session, line: Line) -> None:
     if len(words) < 2:
         raise StataError(100, "varlist required")
     terms, options = option_terms(session, typed)
+    if "offset" in options:
+        raise unsupported("offset() within select() is")
     opening = open_model(session, line, terms, words=words[1:])
     _fit_hurdle(opening, model_name, terms, constant="noconstant" not in options)
 

@@ -20,11 +20,20 @@ from ssd.engine.commands.estimation import (
     replay,
     take_sample,
 )
-from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
+from ssd.engine.commands.maximum import (
+    ML_OPTIONS,
+    MlResult,
+    finish,
+    iteration_log,
+    likelihood_word,
+    log_heading,
+    ml_covariance,
+    model_test,
+)
 from ssd.engine.commands.response_predictions import bivariate_predictions, censored_predictions
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count
+from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count, exponential, number
 from ssd.engine.stats.distributions import chi2_tail, critical
 from ssd.engine.stats.jets import exp
 from ssd.engine.stats.likelihood import Equation, maximize
@@ -52,8 +61,7 @@ def _limit(session: Session, line: Line, name: str, infinite: float) -> FloatArr
     typed = line.text_option(name)
     if not typed:
         return np.full(session.data.n_obs, infinite)
-    value = session.evaluate(typed)
-    values = np.broadcast_to(np.asarray(value, dtype=np.float64), (session.data.n_obs,))
+    values = session.evaluate_numbers(typed)
     return np.where(is_missing(values), infinite, values)
 
 
@@ -66,7 +74,7 @@ def _sigma_rows(session: Session, b: FloatArray, V: FloatArray) -> Callable[[Coe
         width, sigma = critical(table.level, None) * se, math.exp(lnsigma)
         log.line("-" * (table.width + 1) + "+" + "-" * 64)
         row = coefficient_row(
-            sigma, sigma * se, 0.0, 0.0, math.exp(lnsigma - width), math.exp(lnsigma + width), tests=False
+            sigma, sigma * se, 0.0, 0.0, exponential(lnsigma - width), exponential(lnsigma + width), tests=False
         )
         log.line(f"{'sigma':>{table.width}} |{row}")
         log.line("-" * (table.width + 66))
@@ -97,15 +105,13 @@ def truncreg(session: Session, line: Line) -> None:
     regressors = build_regressors(session, source, terms, sample, constant=constant)
     design = regressors.design
     y = y_all[sample.rows]
-    w = np.ones(len(y)) if sample.w is None else sample.w
+    w = sample.likelihood_weights
     X = with_constant(regressors.X, constant)
     ols = least_squares(regressors.X, y, w, constant=constant)
-    start = np.append(ols.coefficients, math.log(math.sqrt(ols.rss / float(w.sum()))))
+    start = np.append(ols.coefficients, 0.5 * math.log(max(ols.rss, 1e-300) / float(w.sum())))
     model = TruncatedNormal(y, low[sample.rows], high[sample.rows])
     fit = maximize(model, [Equation(X), Equation(None)], start, w)
-    if not line.flag("nolog"):
-        session.log.line()
-        session.log.line("Fitting full model:")
+    log_heading(session, line, "Fitting full model:")
     iteration_log(session, line, fit, vce)
     depvar = operated_name(outcome)
     k = len(design.names)
@@ -163,7 +169,7 @@ def intreg(session: Session, line: Line) -> None:
     regressors = build_regressors(session, source, terms, sample, constant=constant)
     design = regressors.design
     X = with_constant(regressors.X, constant)
-    w = np.ones(len(low)) if sample.w is None else sample.w
+    w = sample.likelihood_weights
     middle = np.where(np.isfinite(low) & np.isfinite(high), (low + high) / 2.0, np.where(np.isfinite(low), low, high))
     ols = least_squares(regressors.X, middle, w, constant=constant)
     start = np.append(ols.coefficients, math.log(math.sqrt(max(ols.rss / float(w.sum()), 1e-12))))
@@ -174,9 +180,10 @@ def intreg(session: Session, line: Line) -> None:
         at = np.array([mean, math.log(math.sqrt(max(float(w @ (middle - mean) ** 2 / w.sum()), 1e-12)))])
         null = maximize(model, [Equation(np.ones((len(low), 1))), Equation(None)], at, w)
     fit = maximize(model, [Equation(X), Equation(None)], start, w)
-    if null is not None and not line.flag("nolog"):
-        session.log.line()
-        session.log.line("Fitting full model:")
+    if null is not None:
+        log_heading(session, line, "Fitting constant-only model:")
+        iteration_log(session, line, null, vce)
+        log_heading(session, line, "Fitting full model:")
     iteration_log(session, line, fit, vce)
     names = [f"model:{name}" for name in design.names] + ["/:lnsigma"]
     active = np.append(design.active, True)
@@ -227,15 +234,20 @@ def biprobit(session: Session, line: Line) -> None:
         outcomes.append((source.get(outcome.variable, outcome.operator)[sample.rows] != 0.0).astype(np.float64))
     if len(designs) < 2:
         raise StataError(198, "the two equations must have different dependent variables")
-    w = np.ones(sample.count) if sample.raw is None else sample.raw
+    w = sample.likelihood_weights
     singles = [fit_binary("probit", X, y, sample, None, constant) for X, y in zip(Xs, outcomes, strict=True)]
     model = BivariateProbit(outcomes[0] == 1.0, outcomes[1] == 1.0)
     equations = [*(Equation(with_constant(X, constant)) for X in Xs), Equation(None)]
     start = np.concatenate([*(single.coefficients for single in singles), [0.0]])
     fit = maximize(model, equations, start, w)
+    for number_of, single in enumerate(singles):
+        log_heading(session, line, f"Fitting comparison equation {number_of + 1}:")
+        iteration_log(session, line, single, vce)
+    ll_c = sum(single.log_likelihood for single in singles)
     if not line.flag("nolog"):
         session.log.line()
-        session.log.line("Fitting full model:")
+        session.log.line(f"Comparison:   {likelihood_word(vce)} = {number(ll_c, '%10.0g'):>10}")
+    log_heading(session, line, "Fitting full model:")
     iteration_log(session, line, fit, vce)
     names = [f"{eq}:{name}" for eq, design in designs.items() for name in design.names] + ["/:athrho"]
     active = np.concatenate([*(design.active for design in designs.values()), [True]])
@@ -248,7 +260,6 @@ def biprobit(session: Session, line: Line) -> None:
                       sample, vce, "biprob_p")  # fmt: skip
     model_test(result, slopes, likelihood_ratio=False)
     result.pseudo = False
-    ll_c = sum(single.log_likelihood for single in singles)
     athrho, se = float(b[-1]), math.sqrt(float(V[-1, -1]))
     rho = math.tanh(athrho)
     kind = "Wald" if vce.is_robust else "LR"
@@ -266,7 +277,7 @@ def biprobit(session: Session, line: Line) -> None:
                               math.tanh(athrho + z * se), tests=False)  # fmt: skip
         log.line(f"{'rho':>{table.width}} |{row}")
         log.line("-" * (table.width + 66))
-        text = f"{kind} test of rho=0: chi2(1) = {chi2_c:.6g}"
+        text = f"{kind} test of rho=0: chi2(1) = {number(chi2_c, '%8.0g')}"
         log.line(text + f"Prob > chi2 = {chi2_tail(chi2_c, 1):.4f}".rjust(78 - len(text)))
 
     result.footer = footer

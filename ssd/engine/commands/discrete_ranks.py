@@ -57,7 +57,7 @@ def rologit(session: Session, line: Line) -> None:
     typed = line.text_option("group")
     if not typed:
         raise StataError(198, "option group() required")
-    group = session.expand_varlist(typed)[0]
+    group = session.variable_named(typed)
     wanted = line.text_option("ties") or "exactm"
     ties = next((name for name, least in _TIES if name.startswith(wanted) and len(wanted) >= least), None)
     if ties is None:
@@ -107,8 +107,9 @@ def rologit(session: Session, line: Line) -> None:
     fit = maximize_groups(model, np.zeros(X.shape[1]))
     null = float(model(np.zeros(X.shape[1]))[0].sum())
     if not line.flag("nolog"):
+        session.log.line()
         for i, value in enumerate(fit.iterations):
-            session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}")
+            session.log.line(f"{f'Iteration {i}:':<13} {likelihood_word(vce)} = {number(value, '%10.0g'):>10}")
     V = fit.covariance
     if vce.is_robust:
         scores, G = fit.scores, groups

@@ -29,8 +29,8 @@ from ssd.engine.commands.likelihood_equations import (
 )
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish
 from ssd.engine.commands.response_predictions import Prediction, Predictions, linear_form
-from ssd.engine.errors import StataError
-from ssd.engine.missing import FloatArray, is_missing
+from ssd.engine.errors import StataError, unsupported
+from ssd.engine.missing import FloatArray
 from ssd.engine.output.estimation import Entry, count
 from ssd.engine.stats.binary import Logit, Probit
 from ssd.engine.stats.binary_scaled import HeteroskedasticProbit, SkewedLogit, skewed_probability
@@ -40,7 +40,7 @@ from ssd.engine.stats.jets import exp, normal_probability
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_REFUSED = "asis (perfect predictors are not looked for), constraints(), technique() other than nr"
+_REFUSED = "het(, offset()), asis (perfect predictors are not looked for), constraints(), technique() other than nr"
 _HETEROSKEDASTIC = VARLIST + WEIGHTS + "[, HET(string) OFFset(varname) LRMODEL WALDHET ASIS " + ML_OPTIONS + "]"
 
 
@@ -87,15 +87,12 @@ def _heteroskedastic(session: Session, line: Line) -> None:
     terms, options = option_terms(session, typed)
     if "noconstant" in options:
         raise StataError(198, "option noconstant not allowed")
-    opening = open_model(session, line, terms)
-    scale_offset = None
     if "offset" in options:
-        values = session.data.numeric(session.expand_varlist(options["offset"])[0])
-        opening.keep(~is_missing(values[opening.sample.rows]))
-        scale_offset = values[opening.sample.rows]
+        raise unsupported("het(, offset()) is")
+    opening = open_model(session, line, terms)
     y = binary_outcome(opening)
     main = opening.main
-    scale = opening.block("lnsigma", terms, constant=False, offset=scale_offset)
+    scale = opening.block("lnsigma", terms, constant=False)
     if scale.size == 0:
         raise StataError(198, "het() must name at least one variable that varies")
     probit = fit_blocks(Probit(y), [main], np.zeros(main.size), opening.w)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.discrete_count import CountSetup, complete
+from ssd.engine.commands.discrete_count import CountSetup, complete, print_rate_notes
 from ssd.engine.commands.estimation import SessionSource, build_regressors, parse_varlist, replay
-from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, iteration_log, ml_covariance
+from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, iteration_log, log_heading, ml_covariance
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count
+from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count, exponential, number
 from ssd.engine.stats.binary import Logit, Probit
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.design import complete as complete_rows
-from ssd.engine.stats.distributions import critical
+from ssd.engine.stats.distributions import chi2_tail, critical
 from ssd.engine.stats.likelihood import Equation, Maximum, Model, maximize
 from ssd.engine.stats.linear import with_constant
 from ssd.engine.stats.terms import Term, split_words
@@ -53,7 +53,8 @@ def tpoisson(session: Session, line: Line) -> None:
     _truncated(session, line, "tpoisson", "poisson")
 
 
-@command("tnbreg", _GRAMMAR + " LL(string) Dispersion(string)]", by="recall", stored=_STORED,
+@command("tnbreg", _GRAMMAR + " LL(string) Dispersion(string) NOLRtest]", by="recall",
+         stored=_STORED + " e(ll_c) e(chi2_c) e(chi2_ct)",
          refused="dispersion(constant), constraints()")  # fmt: skip
 def tnbreg(session: Session, line: Line) -> None:
     """Truncated negative binomial regression (mean dispersion)."""
@@ -80,10 +81,7 @@ def zinb(session: Session, line: Line) -> None:
 def _limits(session: Session, line: Line, setup: CountSetup) -> tuple[FloatArray, str]:
     """Truncation points of the sample's observations and how the header names them."""
     typed = line.text_option("ll") or "0"
-    value = session.evaluate(typed)
-    if isinstance(value, str):
-        raise StataError(109, "type mismatch")
-    limit = np.broadcast_to(np.asarray(value, dtype=np.float64), (session.data.n_obs,))[setup.sample.rows].copy()
+    limit = session.evaluate_numbers(typed)[setup.sample.rows]
     if np.any(is_missing(limit)) or np.any(limit < 0) or np.any(limit != np.floor(limit)):
         raise StataError(459, "ll() must be a nonnegative integer")
     return limit, typed
@@ -106,6 +104,7 @@ def _truncated(session: Session, line: Line, name: str, family: str) -> None:
     null: Maximum | None = None
     if setup.constant:
         null = maximize(poisson, [Equation(ones, setup.offset)], np.array([setup.log_rate]), setup.w)
+    ll_c = fit.log_likelihood
     if family == "nbreg":
         model = Truncated(setup.y, limit, "nbreg")
         if null is not None:
@@ -119,7 +118,12 @@ def _truncated(session: Session, line: Line, name: str, family: str) -> None:
     if family == "nbreg":
         result.header_left = ["", *result.header_left[:1], "Dispersion: mean"]
     result.macros["llopt"] = typed
-    result.footer = _alpha_footer(session, result) if family == "nbreg" else None
+    if family == "nbreg":
+        compared = not (setup.vce.is_robust or line.flag("nolrtest"))
+        if compared:
+            result.scalars.update(ll_c=ll_c, chi2_c=max(2.0 * (fit.log_likelihood - ll_c), 0.0))
+            result.macros["chi2_ct"] = "LR"
+        result.footer = _alpha_footer(session, result)
     result.predictions["statistics"] = _statistics(setup.depvar, inflated=False)
     complete(session, line, setup, result, {})
 
@@ -156,13 +160,19 @@ def _alpha_footer(session: Session, result: MlResult) -> Callable[[CoefficientTa
     def footer(table: CoefficientTable) -> None:
         log = session.log
         lnalpha, se = float(result.b[-1]), math.sqrt(float(result.V[-1, -1]))
-        alpha, width = math.exp(lnalpha), critical(table.level, None) * se
+        alpha, width = exponential(lnalpha), critical(table.level, None) * se
         log.line("-" * (table.width + 1) + "+" + "-" * 64)
         row = coefficient_row(
-            alpha, alpha * se, 0.0, 0.0, math.exp(lnalpha - width), math.exp(lnalpha + width), tests=False
+            alpha, alpha * se, 0.0, 0.0, exponential(lnalpha - width), exponential(lnalpha + width), tests=False
         )
         log.line(f"{'alpha':>{table.width}} |{row}")
         log.line("-" * (table.width + 66))
+        print_rate_notes(session, table, "_cons" in result.designs[result.depvar].names)
+        if "chi2_c" in result.scalars:
+            chi2_c = result.scalars["chi2_c"]
+            p = 0.5 * chi2_tail(chi2_c, 1) if chi2_c > 0 else 1.0
+            text = f"LR test of alpha=0: chibar2(01) = {number(chi2_c, '%8.2f')}"
+            log.line(text + f"Prob >= chibar2 = {p:.3f}".rjust(78 - len(text)))
 
     return footer
 
@@ -190,12 +200,10 @@ def _inflated(session: Session, line: Line, name: str, family: str) -> None:
         raise StataError(459, f"{setup.depvar} never equal to zero; use {family} instead")
     z_offset = None if offset is None else offset[sample.rows]
     null, fit = _fit_inflated(setup, model, Z, z_offset, family, link)
-    if null is not None and not line.flag("nolog"):
-        session.log.line()
-        session.log.line("Fitting constant-only model:")
+    if null is not None:
+        log_heading(session, line, "Fitting constant-only model:")
         iteration_log(session, line, null, setup.vce)
-        session.log.line()
-        session.log.line("Fitting full model:")
+        log_heading(session, line, "Fitting full model:")
     iteration_log(session, line, fit, setup.vce)
     designs = {setup.depvar: setup.design, "inflate": inflation.design}
     result = _result(setup, name, family, fit, null, designs)
@@ -206,6 +214,7 @@ def _inflated(session: Session, line: Line, name: str, family: str) -> None:
     ]  # fmt: skip
     result.pseudo = False
     result.scalars.update(N_zero=zeros, k_eq=2.0 + (family == "nbreg"))
+    result.untransformed = frozenset({"inflate"})
     result.macros.update(inflate=link, title=_TITLES[name])
     result.footer = _alpha_footer(session, result) if family == "nbreg" else None
     result.predictions["statistics"] = _statistics(setup.depvar, inflated=True, probit=link == "probit")
@@ -219,7 +228,7 @@ def _inflation_terms(session: Session, typed: str) -> tuple[str | None, list[Ter
         word = options.strip()
         if not word.startswith("off") or "(" not in word:
             raise StataError(198, f"option {word.split('(')[0]} not allowed")
-        offset = session.expand_varlist(word.partition("(")[2].rstrip(") "))[0]
+        offset = session.variable_named(word.partition("(")[2].rstrip(") "))
     if body.strip() == "_cons":
         return offset, []
     return offset, list(parse_varlist(session, split_words(body)))

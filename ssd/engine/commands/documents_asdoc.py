@@ -12,7 +12,7 @@ from ssd.engine.commands.describe_selection import Selection, select
 from ssd.engine.commands.documents_outreg2 import Sheet
 from ssd.engine.commands.estimates_cells import Element, Key, ModelValues, model_values
 from ssd.engine.commands.estimates_foot import statistic_of
-from ssd.engine.commands.estimates_labels import StarLevels, term_label, variable_label
+from ssd.engine.commands.estimates_labels import StarLevels, term_label, typed_number, variable_label
 from ssd.engine.commands.estimates_select import kept
 from ssd.engine.errors import StataError, no_observations, unsupported
 from ssd.engine.lang.grammar import compile_grammar
@@ -29,8 +29,25 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _OWN: Final = {"replace", "append", "save", "title", "dec", "nest", "label", "stat", "stats", "star", "add", "cnames",
-               "drop", "keep", "rep", "setstars", "tzok", "nocons", "notes"}  # fmt: skip
-_REFUSED: Final = ("font", "fs", "abb", "row", "accum", "btitle", "text", "hide", "by", "center", "landscape", "btable")
+               "drop", "keep", "nocons", }  # fmt: skip
+_REFUSED: Final = (
+    "rep",
+    "setstars",
+    "tzok",
+    "notes",
+    "font",
+    "fs",
+    "abb",
+    "row",
+    "accum",
+    "btitle",
+    "text",
+    "hide",
+    "by",
+    "center",
+    "landscape",
+    "btable",
+)
 _MARKS: Final = StarLevels((("*", 0.1), ("**", 0.05), ("***", 0.01)))
 _TITLES: Final = {"n": "Obs", "mean": "Mean", "sd": "Std. Dev.", "min": "Min", "max": "Max", "median": "Median"}
 
@@ -160,7 +177,7 @@ def _correlations(
     if not complete.any():
         raise no_observations()
     starred = own.get("star", "")
-    stars = _MARKS if starred == "all" else StarLevels((("*", float(starred)),)) if starred else None
+    stars = _MARKS if starred == "all" else StarLevels((("*", typed_number(starred)),)) if starred else None
     rows = [["Variables", *(f"({i + 1})" for i in range(len(names)))]]
     for i, name in enumerate(names):
         row = [f"({i + 1}) {variable_label(session, name) if 'label' in own else name}"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimates_cells import Element, Key, ModelValues, model_values
 from ssd.engine.commands.estimates_estout import model_names, results_of
-from ssd.engine.commands.estimates_labels import variable_label
+from ssd.engine.commands.estimates_labels import typed_number, variable_label
 from ssd.engine.commands.estimates_select import kept
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.quoting import strip_quotes
@@ -32,7 +32,8 @@ _GRAMMAR: Final = (
     "NOCOMMA QUOTE PARENthesis(string) LANDscape]"
 )
 _REFUSED: Final = (
-    "stats", "side", "cross", "less", "groupvar", "dta", "stnum", "ststr", "onecol", "quote", "parenthesis",
+    "stats", "side", "cross", "asterisk", "nodepvar", "landscape", "less",
+    "groupvar", "dta", "stnum", "ststr", "onecol", "quote", "parenthesis",
 )  # fmt: skip
 
 
@@ -67,7 +68,8 @@ def automatic_decimals(value: float, digits: int) -> int:
 @command(
     "outreg2",
     _GRAMMAR,
-    refused="stats(), side, cross, less(), groupvar(), dta, onecol, quote, parenthesis(); varlist before using is a "
+    refused="stats(), side, cross, asterisk(), nodepvar, landscape, less(), groupvar(), dta, "
+    "onecol, quote, parenthesis(); varlist before using is a "
     "list of stored results",
 )
 def outreg2(session: Session, line: Line) -> None:
@@ -264,7 +266,9 @@ def _label(session: Session, name: str) -> str:
 def _levels(line: Line) -> list[tuple[str, float]]:
     if line.flag("noaster"):
         return []
-    alphas = [float(word) for word in re.split(r"[,\s]+", line.text_option("alpha") or "0.01, 0.05, 0.1") if word]
+    alphas = [
+        typed_number(word) for word in re.split(r"[,\s]+", line.text_option("alpha") or "0.01, 0.05, 0.1") if word
+    ]
     symbols = [word for word in re.split(r"[,\s]+", line.text_option("symbol") or "") if word]
     if not symbols:
         symbols = ["*" * (len(alphas) - i) for i in range(len(alphas))]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.documents_estimates import coefficient_grid
+from ssd.engine.commands.estimates_labels import typed_number
 from ssd.engine.commands.matrix_expression import evaluate_matrix
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.lang.options import TypedOption, read_options
@@ -107,7 +108,7 @@ def _set(session: Session, text: str) -> None:
         elif item.word == "sheet" and item.value is not None:
             inside, suboptions = split_comma(item.value)
             sheet, sheet_replaced = strip_quotes(inside.strip()), (suboptions or "").strip() == "replace"
-        elif item.word not in {"keepcellformat", "locale"}:
+        elif item.word != "keepcellformat":
             raise StataError(198, f"option {item.named} not allowed")
     path = session.output_path(name)
     if path.exists() and not (replace or modify):
@@ -161,8 +162,9 @@ def _put(session: Session, text: str) -> None:
         touched = [place for first, last in ranges for place in _inside(first, last)]
     else:
         touched = [place for places, content in writes for place in _place_content(sheet, places, content, layout)]
+    afresh = any(item.word == "overwritefmt" for item in options)
     for place in touched:
-        sheet.formats.setdefault(place, {}).update(formats)
+        sheet.formats[place] = {**({} if afresh else sheet.formats.get(place, {})), **formats}
     _outline(sheet, options, touched)
     if merge:
         rows, columns = [p[0] for p in touched], [p[1] for p in touched]
@@ -344,7 +346,7 @@ def _font(text: str) -> dict[str, Any]:
     words = [strip_quotes(word.strip()) for word in text.split(",")]
     formats: dict[str, Any] = {"font_name": words[0]}
     if len(words) > 1 and words[1]:
-        formats["font_size"] = float(words[1])
+        formats["font_size"] = typed_number(words[1])
     if len(words) > 2 and words[2]:
         formats["font_color"] = colour(words[2])
     return formats

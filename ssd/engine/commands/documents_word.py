@@ -81,7 +81,7 @@ def _note(line: Line) -> list[str]:
 @command(
     "reg2docx",
     f"[anything] using/ [, {_FILE} B(string) B SE SE(string) T T(string) Z Z(string) P P(string) SCAlars(string asis) "
-    "MTItles MTItles(string asis) NOMTItles NOConstant NOCONstant NODEPVAR Keep(string asis) DROP(string asis) "
+    "MTItles MTItles(string asis) NOMTItles NOConstant NOCONstant Keep(string asis) DROP(string asis) "
     "R2(string) AR2(string) PR2(string) AIC(string) BIC(string) F(string) "
     "Order(string asis) INDicate(string asis) STAR STAR(string) NOSTAR Label WIDE NOPAren EForm NOOBS]",
     refused="layout options other than landscape ",
@@ -161,7 +161,7 @@ def _scalars(line: Line) -> str:
 
 @command(
     "sum2docx",
-    f"varlist [if] [in] [aweight fweight] using/ [, {_FILE} STATs(string) STATistics(string) Label Varname]",
+    f"varlist [if] [in] [aweight fweight] using/ [, {_FILE} STATs(string) STATistics(string) Label]",
     refused="layout options other than landscape",
 )
 def sum2docx(session: Session, line: Line) -> None:

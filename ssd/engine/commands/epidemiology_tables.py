@@ -12,6 +12,7 @@ from ssd.engine.commands.describe_selection import Categories, categories, confi
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
 from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output import epidemiology as layout
+from ssd.engine.output.estimation import fixed
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
 from ssd.engine.stats import crosstab, epidemiology
@@ -127,7 +128,7 @@ def _tests(session: Session, line: Line, cells: list[float]) -> dict[str, float]
 def homogeneity(session: Session, found: epidemiology.Combined, head: str, width: int) -> dict[str, float]:
     p = float(chi2.sf(found.homogeneity, found.df)) if found.df > 0 else math.nan
     statistic = f"{found.homogeneity:.3f}" if width == 8 else f"{found.homogeneity:.2f}"
-    session.log.line(f"{head}chi2({found.df}) = {statistic:>{width}}  Pr>chi2 = {p:.4f}")
+    session.log.line(f"{head}chi2({found.df}) = {statistic:>{width}}  Pr>chi2 = {fixed(p, 4)}")
     return {"chi2_mh": found.homogeneity, "df": float(found.df)}
 
 
@@ -165,7 +166,7 @@ def cs(session: Session, line: Line) -> None:
     found = epidemiology.combine_risk_ratios(counts.strata, level)
     crude = epidemiology.risk_ratio(counts.table.tolist(), epidemiology.z_of(level))
     stub = heading(session, counts.groups.name)
-    layout.strata_table(session.log, stub, counts.groups.labels, found, crude, "Risk ratio", level)
+    layout.strata_table(session.log, stub, counts.groups.labels, found, crude, "RR", level)
     tests = homogeneity(session, found, "Test of homogeneity (M-H)      ", 8)
     store(session, {**limits("rr", found.combined), **limits("crude", crude), **tests})
 
@@ -237,9 +238,7 @@ def cc(session: Session, line: Line) -> None:
     crude = epidemiology.odds_ratio(counts.table.tolist(), level, method)
     log = session.log
     stub = heading(session, counts.groups.name)
-    layout.strata_table(
-        log, stub, counts.groups.labels, found, crude, "Odds ratio", level, (NOTE[method], NOTE[method])
-    )
+    layout.strata_table(log, stub, counts.groups.labels, found, crude, "OR", level, (NOTE[method], NOTE[method]))
     tests = homogeneity(session, found, "Test of homogeneity (M-H)      ", 8)
     p = float(chi2.sf(found.statistic, 1)) if math.isfinite(found.statistic) else math.nan
     log.line()

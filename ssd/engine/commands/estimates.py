@@ -14,16 +14,21 @@ from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import Estimation, store_table
 from ssd.engine.commands.postestimation_tables import information_row, print_information
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
-from ssd.engine.expr.estimates import plain_term
-from ssd.engine.lang.options import TypedOption, read_options
+from ssd.engine.lang.options import read_options
 from ssd.engine.missing import MISSING, FloatArray
-from ssd.engine.output.estimation import coefficient_status, number
+from ssd.engine.output.estimation import fixed, number
 from ssd.engine.results import Matrix, ResultSet
-from ssd.engine.stats.distributions import chi2_tail, two_sided
+from ssd.engine.stats.distributions import chi2_tail
 from ssd.engine.stats.linear import symmetric_inverse
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
+
+
+def shown_name(name: str) -> str:
+    """A coefficient name without its equation, cut to the column of names."""
+    bare = name.rpartition(":")[2]
+    return bare if len(bare) <= 12 else bare[:10] + "~" + bare[-1]
 
 
 def stored_estimates(session: Session) -> dict[str, ResultSet]:
@@ -67,7 +72,7 @@ _SUBCOMMANDS = (
 
 
 @command("estimates", "*", minimum=3, stored="r(coef), r(stats) with table; r(S) with stats",
-         refused="for, selected, describe, notes; save with append; use with number()")  # fmt: skip
+         refused="for, selected, notes; save with append; use with number()")  # fmt: skip
 def estimates(session: Session, line: Line) -> None:
     """Keep, compare and bring back estimation results."""
     if _in_files(session, line.text):
@@ -93,13 +98,15 @@ def estimates(session: Session, line: Line) -> None:
     elif name == "replay":
         _replay(session, rest)
     elif name == "table":
-        _table(session, rest, options)
+        from ssd.engine.commands.estimates_comparison import estimates_table
+
+        estimates_table(session, rest, options)
     elif name == "stats":
         _stats(session, rest)
     elif name == "dir":
         _dir(session)
     elif name == "drop":
-        for each in _names(session, rest or ["_none"]):
+        for each in names_of(session, rest or ["_none"]):
             del stored_estimates(session)[each]
     elif name == "clear":
         stored_estimates(session).clear()
@@ -107,8 +114,25 @@ def estimates(session: Session, line: Line) -> None:
         active = session.e.macros.get("_estimates_name")
         text = f"active results are stored as {active}" if active else "active results have not yet been stored"
         session.log.line(f"({text})")
+    elif name == "describe":
+        _describe(session, rest)
     else:
         raise unsupported(f"estimates {name} is")
+
+
+def _describe(session: Session, names: list[str]) -> None:
+    """The command that made results."""
+    results = named_estimates(session, names[0] if names else ".")
+    command_line = results.macros.get("cmdline")
+    if not command_line:
+        raise StataError(301, "last estimates not found")
+    log = session.log
+    log.line()
+    log.line("  Estimation results produced by")
+    log.line()
+    log.line(f"     . {command_line}")
+    log.line()
+    session.r = ResultSet(macros={"cmdline": command_line, "title": results.macros.get("_estimates_title", "")})
 
 
 def _in_files(session: Session, text: str) -> bool:
@@ -141,7 +165,7 @@ def _split_options(text: str) -> tuple[str, str, str]:
     return text, "", ""
 
 
-def _names(session: Session, patterns: list[str]) -> list[str]:
+def names_of(session: Session, patterns: list[str]) -> list[str]:
     kept = stored_estimates(session)
     found: list[str] = []
     for pattern in patterns:
@@ -172,7 +196,7 @@ def restore(session: Session, name: str) -> None:
 
 
 def _replay(session: Session, names: list[str]) -> None:
-    for name in _names(session, names) if names else ["."]:
+    for name in names_of(session, names) if names else ["."]:
         kept = named_estimates(session, name)
         if name != ".":
             session.log.line()
@@ -207,7 +231,7 @@ def _dir(session: Session) -> None:
 
 def _stats(session: Session, names: list[str]) -> None:
     rows = []
-    for name in _names(session, names) if names else ["."]:
+    for name in names_of(session, names) if names else ["."]:
         results = named_estimates(session, name)
         rows.append((name, information_row(results.scalars)))
     session.log.line()
@@ -216,148 +240,6 @@ def _stats(session: Session, names: list[str]) -> None:
     session.r = ResultSet(
         matrices={"S": Matrix(values, [name for name, _ in rows], ["N", "ll0", "ll", "df", "AIC", "BIC"])}
     )
-
-
-def _table(session: Session, names: list[str], options: list[TypedOption]) -> None:
-    """estimates table: models side by side."""
-    typed: dict[str, str | None] = {}
-    allowed = (
-        "b",
-        "se",
-        "t",
-        "p",
-        "stats",
-        "star",
-        "keep",
-        "drop",
-        "title",
-        "varwidth",
-        "eform",
-        "style",
-        "nolabel",
-    )
-    for item in options:
-        full = next(
-            (key for key in allowed if key == item.word or (key.startswith(item.word) and len(item.word) > 2)),
-            None,
-        )
-        if full is None:
-            raise StataError(198, f"option {item.named} not allowed")
-        if full in {"style", "eform", "varwidth"}:
-            raise unsupported(f"option {full} of estimates table is")
-        typed[full] = item.value
-    models = _names(session, names) if names else ["."]
-    results = [named_estimates(session, name) for name in models]
-    order: list[str] = []
-    for each in results:
-        for column in each.matrices["b"].cols:
-            if plain_term(column) not in [plain_term(known) for known in order]:
-                order.append(column)
-    if "_cons" in order:
-        order.remove("_cons")
-        order.append("_cons")
-    for key in ("keep", "drop"):
-        if typed.get(key):
-            wanted = {plain_term(word) for word in str(typed[key]).split()}
-            order = [n for n in order if (plain_term(n.rpartition(":")[2]) in wanted) == (key == "keep")]
-    fmt = typed.get("b") or "%10.0g"
-    lines = [("b", fmt)] + [(key, typed[key] or fmt) for key in ("se", "t", "p") if key in typed]
-    print_comparison(session, models, results, order, lines, _star_levels(typed), str(typed.get("stats") or ""))
-
-
-def _star_levels(typed: dict[str, str | None]) -> list[float]:
-    if "star" not in typed:
-        return []
-    levels = [float(word) for word in (typed["star"] or ".05 .01 .001").split()]
-    return sorted(levels, reverse=True)
-
-
-def coefficient_of(results: ResultSet, name: str) -> tuple[float, float, float | None] | None:
-    """Estimate, standard error and degrees of freedom of a name, or None when the model has not got it."""
-    b = results.matrices["b"]
-    wanted = plain_term(name)
-    for position, column in enumerate(b.cols):
-        if plain_term(column) == wanted:
-            variance = float(results.matrices["V"].values[position, position])
-            df = results.scalars.get("df_r")
-            return float(b.values[0, position]), math.sqrt(max(variance, 0.0)), df
-    return None
-
-
-def print_comparison(
-    session: Session, models: list[str], results: list[ResultSet], order: list[str], lines: list[tuple[str, str]],
-    stars: list[float], stats: str,
-) -> None:  # fmt: skip
-    """The table of estimates table."""
-    log = session.log
-    width = 10 + (3 if stars else 0)
-    rule = "-" * 13 + "+" + "-" * ((width + 3) * len(models) + 0)
-    log.line()
-    log.line("-" * len(rule))
-    log.line(f"{'Variable':>12} |" + "".join(f"{name[:width]:^{width + 2}} " for name in models).rstrip())
-    log.line(rule)
-    for name in order:
-        label = _shown_name(name)
-        for index, (kind, fmt) in enumerate(lines):
-            cells = [_cell(each, name, kind, fmt, stars if kind == "b" else [], width) for each in results]
-            log.line(f"{label if index == 0 else '':>12} | " + "   ".join(cells).rstrip())
-    if stats:
-        log.line(rule)
-        for statistic in stats.replace(",", " ").split():
-            cells = []
-            for each in results:
-                value = _statistic(each, statistic)
-                text = "" if value is None else number(value, lines[0][1] if statistic != "N" else "%10.0g")
-                cells.append(f"{text:>{width}}")
-            log.line(f"{statistic[:12]:>12} | " + "   ".join(cells).rstrip())
-    log.line("-" * len(rule))
-    if len(lines) > 1:
-        log.line(f"{'Legend: ' + '/'.join(kind for kind, _ in lines):>{len(rule)}}")
-    elif stars:
-        marks = "; ".join(f"{'*' * (i + 1)} p<{level:g}" for i, level in enumerate(stars))
-        log.line(f"{'Legend: ' + marks:>{len(rule)}}")
-    coefficients = np.full((len(order), 2 * len(results)), MISSING)
-    for i, name in enumerate(order):
-        for j, each in enumerate(results):
-            found = coefficient_of(each, name)
-            if found is not None:
-                coefficients[i, 2 * j], coefficients[i, 2 * j + 1] = found[0], found[1] ** 2
-    columns = [f"{name}:{part}" for name in models for part in ("b", "var")]
-    session.r = ResultSet(macros={"names": " ".join(models)}, matrices={"coef": Matrix(coefficients, order, columns)})
-
-
-def _shown_name(name: str) -> str:
-    bare = name.rpartition(":")[2]
-    return bare if len(bare) <= 12 else bare[:10] + "~" + bare[-1]
-
-
-def _statistic(results: ResultSet, name: str) -> float | None:
-    lower = {"aic": 4, "bic": 5}
-    if name in lower and "ll" in results.scalars:
-        return float(information_row(results.scalars)[lower[name]])
-    value = results.scalars.get(name)
-    return None if value is None or value >= MISSING else value
-
-
-def _cell(results: ResultSet, name: str, kind: str, fmt: str, stars: list[float], width: int) -> str:
-    found = coefficient_of(results, name)
-    if found is None:
-        return " " * width
-    b, se, df = found
-    status = coefficient_status(name)
-    if se == 0.0 and status:
-        text = f"({status})" if kind == "b" else ""
-        return f"{text:>{width}}"
-    if kind == "b":
-        text = number(b, fmt)
-        if stars and se > 0.0:
-            p = two_sided(b / se, df)
-            text += "".join("*" for level in stars if p < level).ljust(3)
-        return f"{text:>{width}}"
-    # A perfect fit leaves no standard error to test with.
-    t = b / se if se > 0.0 else math.nan
-    value = {"se": se, "t": t, "p": two_sided(t, df)}[kind]
-    return f"{number(value, fmt):>{width}}"
 
 
 @command("lrtest", "anything [, STats DIr DF(integer -1) FORCE]", stored="r(p) r(chi2) r(df)")
@@ -446,7 +328,7 @@ def hausman(session: Session, line: Line) -> None:
             log.line(f"{equation[:12]:<12} |")
         root = math.sqrt(float(D[k, k])) if D[k, k] >= 0 else math.nan
         log.line(
-            f"{_shown_name(name.rpartition(':')[2]):>12} |{number(float(b[k])):>12} {number(float(B[k])):>12}"
+            f"{shown_name(name.rpartition(':')[2]):>12} |{number(float(b[k])):>12} {number(float(B[k])):>12}"
             f"{number(float(difference[k])):>16}{number(root):>16}"
         )
     log.line("-" * 78)
@@ -464,7 +346,7 @@ def hausman(session: Session, line: Line) -> None:
     results = ResultSet(scalars={"chi2": chi2, "df": float(df), "rank": float(rank)})
     if chi2 >= 0:
         p = chi2_tail(chi2, df)
-        log.line(f"Prob > chi2 = {p:6.4f}")
+        log.line(f"Prob > chi2 = {fixed(p, 4):>6}")
         results.scalars["p"] = p
     else:
         log.line()

@@ -48,6 +48,10 @@ class Element:
     absolute: bool = False
     transpose: bool = False
 
+    def left_out(self, model: int) -> bool:
+        """Whether pattern() leaves a model (0-based) out."""
+        return model < len(self.pattern) and self.pattern[model] == "0"
+
     def format_of(self, row: int) -> str:
         return self.formats[min(row, len(self.formats) - 1)]
 

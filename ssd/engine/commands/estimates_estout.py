@@ -185,7 +185,7 @@ def _from_matrix(matrix: Matrix, suboptions: str, options: dict[str, str]) -> Re
 
 def deliver(session: Session, line: Line, lines: list[str], using: str | None, flags: frozenset[str]) -> None:
     """Show the lines, or write them to a file. Raises r(602) for a file that exists."""
-    if using is None or "type" in flags:
+    if (using is None and "notype" not in flags) or "type" in flags:
         session.log.line()
         for text in lines:
             if "render" in flags:

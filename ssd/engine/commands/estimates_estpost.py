@@ -92,6 +92,9 @@ def estpost(session: Session, line: Line) -> None:
     results.macros = {"cmd": "estpost", "subcmd": full, **posted.macros}
     for vector, values in posted.vectors.items():
         results.matrices[vector] = Matrix(np.array([values], dtype=np.float64), ["r1"], list(posted.names))
+    if inner.flag("esample"):
+        listwise = inner.flag("listwise") or inner.flag("casewise")
+        results.sample = select(session, inner, inner.varlist if listwise else None).mask
     session.e = results
     if not inner.flag("quietly"):
         _show(session, posted)

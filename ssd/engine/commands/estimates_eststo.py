@@ -91,6 +91,7 @@ def _manage(session: Session, words: list[str]) -> None:
     else:
         for word in words[1:]:
             for name in model_names(session, [f"est{word}" if word.isdigit() else word]):
+                named_estimates(session, name)
                 del stored_estimates(session)[name]
                 session.log.line(f"({name} dropped)")
                 if name in names:
@@ -271,7 +272,7 @@ def _moments(
     w = np.ones(len(x))
     if target.macros.get("wexp"):
         expression = target.macros["wexp"].removeprefix("=").strip()
-        w = np.broadcast_to(np.asarray(session.evaluate(expression), dtype=np.float64), (session.data.n_obs,))
+        w = session.evaluate_numbers(expression)
         w = w[target.sample]
     n = float(w.sum()) if target.macros.get("wtype") == "fweight" else float(len(x))
     mean = float(np.average(x, weights=w))

@@ -109,7 +109,7 @@ def _written_table(table: CoefficientTable) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for item in fields(table):
         value = getattr(table, item.name)
-        if item.name == "data":
+        if item.name in {"data", "style"}:
             continue
         if isinstance(value, np.ndarray):
             value = {"array": value.tolist()}

@@ -24,6 +24,14 @@ _VALUED: Final = {
 }  # fmt: skip
 
 
+def typed_number(text: str) -> float:
+    """A number in an option. Raises r(7)."""
+    try:
+        return float(text)
+    except ValueError:
+        raise StataError(7, f"'{text}' found where number expected") from None
+
+
 def literal(text: str) -> str:
     """Text of begin(), delimiter() and end(): quoted pieces, _tab and _newline, or the text as it stands."""
     words = split_words(text, keep_quotes=True)
@@ -175,10 +183,7 @@ def parse_stars(text: str | None) -> StarLevels:
         raise StataError(198, "unmatched list of significance symbols and levels")
     levels: list[tuple[str, float]] = []
     for mark, typed in zip(words[::2], words[1::2], strict=True):
-        try:
-            level = float(typed)
-        except ValueError:
-            raise StataError(7, f"'{typed}' found where number expected") from None
+        level = typed_number(typed)
         if not 0.0 < level <= (levels[-1][1] if levels else 1.0):
             raise StataError(198, "significance levels out of order or out of range (0,1]")
         levels.append((mark, level))

@@ -20,7 +20,9 @@ from ssd.engine.errors import (
     unsupported,
 )
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
+from ssd.engine.output.display import DISPLAY_OPTIONS, DisplayStyle
 from ssd.engine.output.estimation import CoefficientTable, result_table
+from ssd.engine.output.formats import format_width, is_string_format
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.covariance import IndexArray, group_ids
 from ssd.engine.stats.design import Design, build, complete
@@ -29,6 +31,7 @@ from ssd.engine.stats.terms import Component, Term, parse_terms, split_words
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
+    from ssd.engine.stats.survey import SurveyDesign
 
 
 class SessionSource:
@@ -103,7 +106,7 @@ def parse_vce(session: Session, line: Line, allowed: Sequence[str], default: str
             if len(words) > 2:
                 raise unsupported("vce(cluster) with more than one variable is")
             raise invalid_syntax("option vce() incorrectly specified")
-        return Vce("cluster", session.expand_varlist(words[1])[0])
+        return Vce("cluster", session.variable_named(words[1]))
     if len(words) > 1:
         raise unsupported(f"vce({typed}) is")
     if line.weight is not None and line.weight.kind == "pweight" and kind not in {"robust", "cluster"}:
@@ -178,10 +181,20 @@ class Sample:
     clusters: IndexArray | None = None
     n_clusters: int = 0
     sum_of_weights: float = 0.0
+    survey: SurveyDesign | None = None
+    """The design under which svy runs the command."""
 
     @property
     def count(self) -> int:
         return int(np.count_nonzero(self.rows))
+
+    @property
+    def likelihood_weights(self) -> FloatArray:
+        """Weights of the observations' log likelihoods, (n,): as typed, but analytic weights sum to the number of
+        observations ([P] ml, Remarks on weights)."""
+        if self.raw is None:
+            return np.ones(self.count)
+        return self.w if self.kind == "aweight" and self.w is not None else self.raw
 
     @property
     def frequencies(self) -> FloatArray | None:
@@ -230,18 +243,21 @@ def finish_sample(session: Session, rows: BoolArray, raw: FloatArray | None, kin
         sample.clusters, sample.n_clusters = group_ids(key_values(session, vce.cluster)[rows])
         if sample.n_clusters < 2:
             raise insufficient_observations()
+    survey = session.state.get("survey")
+    if survey is not None:
+        sample.survey = survey.design(rows)
     return sample
 
 
 def key_values(session: Session, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
     """Values of a grouping variable, numeric or string."""
-    if session.data.variables[name].is_string:
+    if session.data.variable(name).is_string:
         return session.data.strings(name).astype(str)
     return session.data.numeric(name)
 
 
 def not_missing(session: Session, name: str) -> BoolArray:
-    if session.data.variables[name].is_string:
+    if session.data.variable(name).is_string:
         return np.asarray(session.data.strings(name) != "", dtype=np.bool_)
     return ~is_missing(session.data.numeric(name))
 
@@ -302,6 +318,27 @@ def estimation_of(session: Session) -> Estimation:
     return found
 
 
+def marked_sample(session: Session) -> BoolArray:
+    """e(sample). Raises r(498) when the data it marked are gone, as after `clear`."""
+    sample = session.e.sample
+    if sample is None or len(sample) != session.data.n_obs or not sample.any():
+        raise StataError(498, "e(sample) information not available")
+    return sample
+
+
+def spread_over_sample(session: Session, values: FloatArray, outside: float = MISSING) -> FloatArray:
+    """Values kept for the observations of e(sample), in their order, on all observations: (n_obs,).
+
+    Raises r(459) when observations of the sample were dropped since.
+    """
+    sample = marked_sample(session)
+    if int(np.count_nonzero(sample)) != len(values):
+        raise StataError(459, "data have changed since estimation")
+    full = np.full(len(sample), outside)
+    full[sample] = values
+    return full
+
+
 def store(
     session: Session,
     line: Line,
@@ -312,9 +349,17 @@ def store(
     macros: dict[str, str],
     matrices: dict[str, Matrix] | None = None,
 ) -> None:
-    """Replace e() and r(table). Scalars that are not numbers become missing."""
+    """Replace e() and r(table). Scalars that are not numbers become missing.
+
+    Raises r(504) when a coefficient or its variance is not a number.
+    """
     table = estimation.table
+    table.style = display_style(session, line)
+    table.base_levels = table.base_levels or session.settings.get("showbaselevels") == "on"
     names = list(table.names)
+    if not (np.isfinite(table.b).all() and np.isfinite(table.V).all()):
+        # As `ereturn post` refuses them.
+        raise StataError(504, "matrix has missing values")
     values = ResultSet()
     values.scalars = {k: float(v) if math.isfinite(v) else MISSING for k, v in scalars.items()}
     values.macros = {"cmdline": command_line(line), **{k: v for k, v in macros.items() if v != ""}}
@@ -327,6 +372,8 @@ def store(
     values.matrices.update(matrices or {})
     values.sample = sample
     values.hidden["estimation"] = estimation
+    if (survey := session.state.get("survey")) is not None:
+        values.hidden["survey"] = survey.design(sample)
     session.e = values
     store_table(session, table)
 
@@ -348,6 +395,47 @@ def vce_macros(vce: Vce, base: str) -> dict[str, str]:
     }
 
 
+def display_style(session: Session, line: Line) -> DisplayStyle:
+    """The display options of a line over the `set` defaults. Raises r(198) for formats wider than their column."""
+    settings = session.settings
+
+    def shown_as(option: str, default: str) -> str:
+        fmt = line.text_option(option) or settings.get(option) or default
+        width = int(default[1])
+        if is_string_format(fmt) or format_width(fmt) > width:
+            raise StataError(198, f"{option}() specified incorrectly; the format may be at most {width} wide")
+        return fmt
+
+    wrap = line.options.get("fvwrap")
+    wrap_on = line.text_option("fvwrapon") or "word"
+    if wrap_on not in {"word", "width"}:
+        raise StataError(198, "option fvwrapon() invalid")
+    return DisplayStyle(
+        intervals=not line.flag("noci"),
+        pvalues=not line.flag("nopvalues"),
+        omitted=not line.flag("noomitted") and settings.get("showomitted") != "off",
+        empty=not line.flag("noemptycells") and settings.get("showemptycells") != "off",
+        squished=line.flag("vsquish"),
+        every_base=line.flag("allbaselevels") or settings.get("showbaselevels") == "all",
+        value_labels=not line.flag("nofvlabel") and settings.get("fvlabel") != "off",
+        stretched=not line.flag("nolstretch") and settings.get("lstretch") != "off",
+        wrap=wrap if isinstance(wrap, int) else int(settings.get("fvwrap", "1")),
+        wrap_on="width" if wrap_on == "width" else "word",
+        legend=line.flag("coeflegend"),
+        coefficient_format=shown_as("cformat", "%9.0g"),
+        p_format=shown_as("pformat", "%5.3f"),
+        statistic_format=shown_as("sformat", "%8.2f"),
+    )
+
+
+def refuse_display_options(line: Line, what: str) -> None:
+    """Raises r(198) for display options typed where the table has its own layout; `vsquish` changes nothing there."""
+    names = {option.lower().partition("(")[0] for option in DISPLAY_OPTIONS.split()} - {"vsquish"}
+    typed = sorted(line.typed & names)
+    if typed:
+        raise unsupported(f"option {typed[0]} of {what} is")
+
+
 def level_of(session: Session, line: Line) -> float:
     """Confidence level: the level() option or `set level`. Raises r(198) outside 10 to 99.99."""
     value = line.options.get("level")
@@ -367,6 +455,10 @@ def weight_note(session: Session, sample: Sample, line: Line) -> None:
         session.log.line(f"(sum of wgt is {format_value(sample.sum_of_weights, '%16.0gc').strip()})")
 
 
+# `regress` also shows the regression behind the last anova; logit and logistic are one model on two scales.
+_REPLAYED_BY = {"regress": ("regress", "anova"), "logit": ("logit", "logistic"), "logistic": ("logit", "logistic")}
+
+
 def replay(session: Session, line: Line, command: str) -> bool:
     """Show the last results again when the command was typed without a varlist; True when done.
 
@@ -377,12 +469,18 @@ def replay(session: Session, line: Line, command: str) -> bool:
     if line.varlist or line.text.split(",")[0].strip():
         return False
     estimation = session.e.hidden.get("estimation")
-    # `regress` without arguments also shows the regression behind the last anova.
-    shown_by = ("regress", "anova") if command == "regress" else (command,)
+    shown_by = _REPLAYED_BY.get(command, (command,))
     if session.e.macros.get("cmd") not in shown_by or not isinstance(estimation, Estimation):
         raise StataError(301, "last estimates not found")
     if line.options.get("level"):
         estimation.table.level = level_of(session, line)
+    if "coeflegend" in line.options:
+        estimation.table.style = display_style(session, line)
+        estimation.table.base_levels = line.flag("baselevels") or session.settings.get("showbaselevels") == "on"
+    if command in {"logit", "logistic"}:
+        odds = command == "logistic" and not line.flag("coef")
+        estimation.table.eform = odds
+        estimation.table.coefficient_heading = eform_heading("or") if odds else "Coefficient"
     for name in line.options:
         if name in {"or", "irr", "rrr", "eform", "hr"} and line.flag(name):
             estimation.table.eform = True
@@ -421,10 +519,10 @@ def offset_of(session: Session, line: Line, rows_needed: BoolArray | None = None
     if offset and exposure:
         raise StataError(198, "only one of offset() or exposure() can be specified")
     if offset:
-        name = session.expand_varlist(offset)[0]
+        name = session.variable_named(offset)
         return session.data.numeric(name), name
     if exposure:
-        name = session.expand_varlist(exposure)[0]
+        name = session.variable_named(exposure)
         values = session.data.numeric(name)
         inside = ~is_missing(values) & (rows_needed if rows_needed is not None else True)
         if np.any(values[inside] < 0.0):

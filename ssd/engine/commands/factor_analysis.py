@@ -19,7 +19,7 @@ from ssd.engine.commands.factor_model import (
 )
 from ssd.engine.commands.factor_statistics import STATISTICS
 from ssd.engine.errors import StataError, unsupported
-from ssd.engine.missing import FloatArray
+from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output import factors as layout
 from ssd.engine.output.formats import format_value
 from ssd.engine.output.tables import count, number
@@ -266,6 +266,8 @@ def predict_factors(session: Session, line: Line, storage: str, names: list[str]
 def factortest(session: Session, line: Line) -> None:
     """Bartlett's test of sphericity and the Kaiser-Meyer-Olkin measure (community command)."""
     moments = moments_of_data(session, line)
+    if len(moments.names) < 2:
+        raise StataError(102, "too few variables specified")
     determinant = float(np.linalg.det(moments.R))
     if determinant <= 1e-14:
         raise StataError(506, "correlation matrix is singular")
@@ -287,5 +289,6 @@ def factortest(session: Session, line: Line) -> None:
     log.line()
     log.line()
     log.line("Kaiser-Meyer-Olkin Measure of Sampling Adequacy")
-    log.line(f"KMO               = {kmo:9.3f}")
-    session.r = ResultSet(scalars={"det": determinant, "chi2": statistic, "df": float(df), "pvalue": p, "kmo": kmo})
+    log.line(f"KMO               = {kmo:9.3f}" if math.isfinite(kmo) else "KMO               =         .")
+    scalars = {"det": determinant, "chi2": statistic, "df": float(df), "pvalue": p, "kmo": kmo}
+    session.r = ResultSet(scalars={key: value if math.isfinite(value) else MISSING for key, value in scalars.items()})

@@ -89,7 +89,7 @@ def fp(session: Session, line: Line) -> None:
     for name in ("classic", "zero", "catzero", "all", "center"):
         if options.get(name):
             raise unsupported(f"option {name} of fp is")
-    term = session.expand_varlist(found.group(1))[0]
+    term = session.variable_named(found.group(1))
     text = prefix.command.replace(f"<{found.group(1)}>", f"<{term}>")
     if f"<{term}>" not in text:
         raise invalid_syntax(f"<{term}> does not appear in the estimation command")

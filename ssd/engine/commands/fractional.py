@@ -29,7 +29,7 @@ from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, model_test
 from ssd.engine.commands.postestimation_statistics import Function
 from ssd.engine.commands.response_predictions import Prediction, Predictions, linear_form
 from ssd.engine.errors import StataError, unsupported
-from ssd.engine.missing import FloatArray, is_missing
+from ssd.engine.missing import FloatArray
 from ssd.engine.stats.binary_scaled import MEANS, SCALES, BetaShare, FractionalResponse, HeteroskedasticProbit
 from ssd.engine.stats.distributions import chi2_tail, normal_quantile
 from ssd.engine.stats.jets import exp, normal_probability
@@ -43,7 +43,7 @@ _NAMES = {"logit": ("logistic", 3), "probit": ("probit", 2)}
 
 @command("fracreg", "[anything(everything)] [if] [in] " + WEIGHTS + "[, HET(string) OFFset(varname) OR " + ML_OPTIONS
          + "]", by="recall", stored=LIKELIHOOD_STORED + " e(r2_p) e(estimator)",
-         refused="vce(oim), constraints(), technique() other than nr")  # fmt: skip
+         refused="het(, offset()), vce(oim), constraints(), technique() other than nr")  # fmt: skip
 def fracreg(session: Session, line: Line) -> None:
     """Fractional response regression: logit, probit and heteroskedastic probit."""
     if not line.anything.strip() and replay(session, line, "fracreg"):
@@ -59,6 +59,8 @@ def fracreg(session: Session, line: Line) -> None:
     if line.flag("or") and link == "probit":
         raise StataError(198, "option or not allowed with fracreg probit")
     terms, options = option_terms(session, typed) if typed else ([], {})
+    if options:
+        raise unsupported(f"{next(iter(options))} within het() is")
     opening = open_model(
         session, line, terms, vces=("robust", "cluster"), default_vce="robust", words=_outcome_words(words)
     )
@@ -67,12 +69,7 @@ def fracreg(session: Session, line: Line) -> None:
         raise StataError(459, f"{opening.depvar} must be between 0 and 1")
     if y.min() == y.max():
         raise StataError(2000, f"{opening.depvar} does not vary")
-    scale_offset = None
-    if "offset" in options:
-        values = session.data.numeric(session.expand_varlist(options["offset"])[0])
-        opening.keep(~is_missing(values[opening.sample.rows]))
-        scale_offset, y = values[opening.sample.rows], opening.y
-    _fit_fractional(opening, y, link, opening.block("lnsigma", terms, constant=False, offset=scale_offset)
+    _fit_fractional(opening, y, link, opening.block("lnsigma", terms, constant=False)
                     if typed else None)  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from ssd.engine.output.estimation import (
     print_coefficients,
     print_header,
 )
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.covariance import wald
 from ssd.engine.stats.distributions import chi2_tail
 from ssd.engine.stats.generalized import CANONICAL, LINKS, Family, GeneralizedLinear
@@ -48,9 +49,21 @@ from ssd.engine.stats.response import identity
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_FAMILIES: tuple[tuple[Family, int], ...] = (("gaussian", 3), ("binomial", 1), ("poisson", 1), ("gamma", 3))
-_TITLES = {"gaussian": "Gaussian", "binomial": "Bernoulli", "poisson": "Poisson", "gamma": "Gamma"}
-_VARIANCES = {"gaussian": "1", "binomial": "u*(1-u)", "poisson": "u", "gamma": "u^2"}
+_FAMILIES: tuple[tuple[Family, int], ...] = (
+    ("gaussian", 3),
+    ("binomial", 1),
+    ("poisson", 1),
+    ("gamma", 3),
+    ("nbinomial", 2),
+)
+_TITLES = {
+    "gaussian": "Gaussian",
+    "binomial": "Bernoulli",
+    "poisson": "Poisson",
+    "gamma": "Gamma",
+    "nbinomial": "Neg. Binomial",
+}
+_VARIANCES = {"gaussian": "1", "binomial": "u*(1-u)", "poisson": "u", "gamma": "u^2", "nbinomial": "u+(1)u^2"}
 _FORMULAS = {
     "identity": ("Identity", "u"), "log": ("Log", "ln(u)"), "logit": ("Logit", "ln(u/(1-u))"),
     "probit": ("Probit", "invnorm(u)"), "cloglog": ("Complementary log-log", "ln(-ln(1-u))"),
@@ -66,15 +79,19 @@ _FORMULAS = {
     by="recall",
     stored="e(N) e(k) e(df_m) e(df) e(phi) e(aic) e(bic) e(ll) e(N_clust) e(chi2) e(p) e(deviance) e(deviance_p) "
     "e(dispers) e(dispers_p) e(dispers_s) e(deviance_s) e(rank) e(varfunct) e(linkt) e(b) e(V) r(table)",
-    refused="irls, family(nbinomial, igaussian), link(power, opower, nbinomial, loglog), vce(eim, opg, hac, unbiased)",
+    refused="irls, family(nbinomial ml, igaussian), link(power, opower, nbinomial, loglog), "
+    "vce(eim, opg, hac, unbiased)",
 )
 def glm(session: Session, line: Line) -> None:
-    """Generalized linear models: gaussian, binomial, poisson, gamma."""
+    """Generalized linear models: gaussian, binomial, poisson, gamma, negative binomial with given dispersion."""
     if replay(session, line, "glm"):
         return
     if line.flag("irls"):
         raise unsupported("option irls is")
-    family, trials_text = parse_family(line.text_option("family") or "gaussian")
+    family, parameter = parse_family(line.text_option("family") or "gaussian")
+    trials_text = parameter if family == "binomial" else ""
+    shape = _dispersion(parameter) if family == "nbinomial" else 1.0
+    variance_text = f"u+({number(shape)})u^2" if family == "nbinomial" else _VARIANCES[family]
     link = parse_link(line.text_option("link"), family)
     level = level_of(session, line)
     vce = parse_vce(session, line, ("oim", "robust", "cluster"), "oim")
@@ -92,17 +109,15 @@ def glm(session: Session, line: Line) -> None:
     trials = np.ones(len(y))
     if family == "binomial":
         if trials_text:
-            trials = np.broadcast_to(np.asarray(session.evaluate(trials_text), dtype=np.float64), sample.rows.shape)[
-                sample.rows
-            ]
+            trials = np.broadcast_to(session.evaluate_numbers(trials_text), sample.rows.shape)[sample.rows]
             y = y / trials
         if np.any((y < 0) | (y > 1)):
             raise StataError(459, f"dependent variable {depvar} has noninteger or out-of-range values")
-    elif family == "poisson" and np.any(y < 0):
+    elif family in {"poisson", "nbinomial"} and np.any(y < 0):
         raise StataError(459, f"dependent variable {depvar} has negative values")
     w = np.ones(len(y)) if sample.w is None else (sample.raw if sample.kind == "pweight" else sample.w)
     assert w is not None
-    model = GeneralizedLinear(y, family, link, trials)
+    model = GeneralizedLinear(y, family, link, trials, shape)
     off = None if offset is None else offset[sample.rows]
     full = with_constant(X, constant)
     start = np.zeros(full.shape[1])
@@ -119,25 +134,28 @@ def glm(session: Session, line: Line) -> None:
     phi = _scale(line.text_option("scale"), family, deviance, pearson, df)
     V = score_covariance(fit.covariance * (1.0 if vce.is_robust else phi), fit.scores, sample, vce, w)
     if not line.flag("nolog"):
+        session.log.line()
         for i in range(len(fit.iterations)):
             b_ll = (
                 ll
                 if i == len(fit.iterations) - 1 or family == "gaussian"
                 else fit.iterations[i] + ll - fit.log_likelihood
             )
-            session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(b_ll, '%10.0g'):>10}")
+            session.log.line(f"{f'Iteration {i}:':<13} {likelihood_word(vce)} = {number(b_ll, '%10.0g'):>10}")
     aic, bic = (-2.0 * ll + 2.0 * k) / n, deviance - df * math.log(n)
     df_m = k - int(constant)
     W, _ = wald(fit.coefficients[:df_m], V[:df_m, :df_m]) if df_m else (0.0, 0)
     equation = depvar
     names = [f"{equation}:{name}" for name in design.names]
-    heading = {"log": "IRR" if family == "poisson" else "exp(b)", "logit": "Odds ratio"}.get(link, "exp(b)")
+    heading = {"log": "IRR" if family in {"poisson", "nbinomial"} else "exp(b)", "logit": "Odds ratio"}.get(
+        link, "exp(b)"
+    )
     table = CoefficientTable(
         names, design.expand(fit.coefficients), design.expand(V), depvar, None, level,
         vce.heading if vce.is_robust else "OIM",
         coefficient_heading=heading if line.flag("eform") else "Coefficient", eform=line.flag("eform"),
         empty=frozenset(f"{equation}:{c.name}" for c in design.columns if c.status == "empty"),
-        base_levels=line.flag("baselevels"), data=session.data,
+        base_levels=line.flag("baselevels"), data=session.data, offset=offset_name,
     )  # fmt: skip
     scaled = bool(line.text_option("scale")) and phi != 1.0
 
@@ -147,8 +165,8 @@ def glm(session: Session, line: Line) -> None:
             log.line()
             entries = [
                 Entry("Number of obs", count(n)), Entry("Residual df", count(df)),
-                Entry("Scale parameter", number(phi)), Entry("(1/df) Deviance", number(deviance / df)),
-                Entry("(1/df) Pearson ", number(pearson / df)),
+                Entry("Scale parameter", number(phi)), Entry("(1/df) Deviance", number(quotient(deviance, df))),
+                Entry("(1/df) Pearson ", number(quotient(pearson, df))),
             ]  # fmt: skip
             left = [
                 "Generalized linear models", "Optimization     : ML", "",
@@ -158,7 +176,7 @@ def glm(session: Session, line: Line) -> None:
             print_header(log, left, entries, label_width=15, value_width=10)
             log.line()
             title = "Binomial" if trials_text else _TITLES[family]
-            log.line(f"{f'Variance function: V(u) = {_VARIANCES[family]}':<50}[{title}]")
+            log.line(f"{f'Variance function: V(u) = {variance_text}':<50}[{title}]")
             name, formula = _FORMULAS[link]
             log.line(f"{f'Link function    : g(u) = {formula}':<50}[{name}]")
             log.line()
@@ -187,14 +205,14 @@ def glm(session: Session, line: Line) -> None:
     scalars = {
         "N": n, "k": float(k), "k_eq": 1.0, "k_dv": 1.0, "df_m": float(df_m), "df": df, "phi": phi, "aic": aic,
         "bic": bic, "ll": ll, "chi2": W, "p": chi2_tail(W, df_m), "deviance": deviance, "deviance_p": pearson,
-        "deviance_s": deviance / phi, "dispers": deviance / df, "dispers_p": pearson / df, "rank": float(k),
-        "converged": 1.0,
+        "deviance_s": quotient(deviance, phi), "dispers": quotient(deviance, df), "dispers_p": quotient(pearson, df),
+        "rank": float(k), "converged": 1.0,
     }  # fmt: skip
     if vce.kind == "cluster":
         scalars["N_clust"] = float(sample.n_clusters)
     macros = {
         "cmd": "glm", "depvar": depvar, "title": "Generalized linear models", "varfunct": _TITLES[family],
-        "varfuncf": _VARIANCES[family], "linkt": _FORMULAS[link][0], "linkf": _FORMULAS[link][1], "offset": offset_name,
+        "varfuncf": variance_text, "linkt": _FORMULAS[link][0], "linkf": _FORMULAS[link][1], "offset": offset_name,
         "opt": "moptimize", "predict": "glim_p", "chi2type": "Wald", **vce_macros(vce, "oim"),
     }  # fmt: skip
     if size <= 0:
@@ -211,9 +229,22 @@ def parse_family(text: str) -> tuple[Family, str]:
     found = next((family for family, least in _FAMILIES if family.startswith(name) and len(name) >= least), None)
     if found is None:
         raise unsupported(f"family({text}) is")
-    if len(words) > 1 and found != "binomial":
+    if len(words) > 1 and found not in {"binomial", "nbinomial"}:
         raise StataError(198, "family() incorrectly specified")
     return found, words[1] if len(words) > 1 else ""
+
+
+def _dispersion(text: str) -> float:
+    """k of family(nbinomial k), 1 when not given. Raises r(198) unless it is a positive number."""
+    if text and "ml".startswith(text):
+        raise unsupported("family(nbinomial ml) (see nbreg) is")
+    try:
+        value = float(text or 1.0)
+    except ValueError:
+        raise StataError(198, "family() incorrectly specified") from None
+    if not 0.0 < value < math.inf:
+        raise StataError(198, "family() incorrectly specified")
+    return value
 
 
 def parse_link(text: str | None, family: str) -> str:
@@ -252,11 +283,11 @@ def start_of_link(link: str, mean: float) -> float:
 def _scale(text: str | None, family: str, deviance: float, pearson: float, df: float) -> float:
     """Dispersion: 1 for discrete families, Pearson's X2/df for continuous ones, or as scale() says."""
     if text is None or text == "":
-        return pearson / df if family in {"gaussian", "gamma"} else 1.0
+        return quotient(pearson, df) if family in {"gaussian", "gamma"} else 1.0
     if text.lower() == "x2":
-        return pearson / df
+        return quotient(pearson, df)
     if text.lower() == "dev":
-        return deviance / df
+        return quotient(deviance, df)
     try:
         return float(text)
     except ValueError:

@@ -24,6 +24,7 @@ from ssd.engine.output.estimation import (
     print_coefficients,
     print_header,
 )
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.covariance import wald
 from ssd.engine.stats.distributions import chi2_tail
 from ssd.engine.stats.generalized import LINKS, GeneralizedLinear
@@ -91,7 +92,7 @@ def _trials(opening: Opening) -> FloatArray:
     typed = opening.line.text_option("n")
     if not typed:
         return np.ones(opening.sample.count)
-    values = np.broadcast_to(np.asarray(opening.session.evaluate(typed), dtype=np.float64), opening.sample.rows.shape)
+    values = np.broadcast_to(opening.session.evaluate_numbers(typed), opening.sample.rows.shape)
     trials = values[opening.sample.rows].copy()
     if np.any(is_missing(trials)) or np.any(trials <= 0.0):
         raise StataError(459, "n() must be positive")
@@ -136,9 +137,10 @@ def _post(opening: Opening, main: Block, model: GeneralizedLinear, fit: Maximum,
     df_m = k - int(opening.constant)
     chi2 = wald(fit.coefficients[:df_m], V[:df_m, :df_m])[0] if df_m else 0.0
     if not line.flag("nolog"):
+        session.log.line()
         for i, value in enumerate(fit.iterations):
             shown = deviance + 2.0 * (fit.log_likelihood - value)
-            session.log.line(f"Iteration {i}:  Deviance = {number(shown, '%9.0g'):>9}")
+            session.log.line(f"{f'Iteration {i}:':<13} Deviance = {number(shown, '%9.0g'):>9}")
 
     def show() -> None:
         log = session.log
@@ -146,7 +148,8 @@ def _post(opening: Opening, main: Block, model: GeneralizedLinear, fit: Maximum,
             log.line()
             entries = [
                 Entry("Number of obs", count(n)), Entry("Residual df", count(df)), Entry("Scale parameter", "1"),
-                Entry("(1/df) Deviance", number(deviance / df)), Entry("(1/df) Pearson ", number(pearson / df)),
+                Entry("(1/df) Deviance", number(quotient(deviance, df))),
+                Entry("(1/df) Pearson ", number(quotient(pearson, df))),
             ]  # fmt: skip
             left = [
                 "Generalized linear models", "Optimization     : MQL Fisher scoring", "                   (IRLS EIM)",
@@ -180,7 +183,8 @@ def _post(opening: Opening, main: Block, model: GeneralizedLinear, fit: Maximum,
     )
     scalars = {
         "N": n, "k": float(k), "k_eq": 1.0, "k_dv": 1.0, "df_m": float(df_m), "df": df, "phi": 1.0, "bic": bic,
-        "deviance": deviance, "deviance_p": pearson, "dispers": deviance / df, "dispers_p": pearson / df,
+        "deviance": deviance, "deviance_p": pearson,
+        "dispers": quotient(deviance, df), "dispers_p": quotient(pearson, df),
         "chi2": chi2, "p": chi2_tail(chi2, df_m) if df_m else math.nan, "rank": float(k), "converged": 1.0,
     }  # fmt: skip
     if vce.kind == "cluster":

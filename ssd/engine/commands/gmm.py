@@ -129,7 +129,7 @@ def _matrix_type(session: Session, line: Line, option: str, default: Vce) -> Vce
     if words and "robust".startswith(words[0]) and len(words) == 1:
         return Vce("robust")
     if len(words) == 2 and "cluster".startswith(words[0]) and len(words[0]) >= 2:
-        return Vce("cluster", session.expand_varlist(words[1])[0])
+        return Vce("cluster", session.variable_named(words[1]))
     raise unsupported(f"{option}({typed}) is")
 
 
@@ -233,7 +233,7 @@ def _solve(
 
     def log(iteration: int, value: float) -> None:
         if shown:
-            session.log.line(f"Iteration {iteration}:  GMM criterion Q(b) = {number(value, '%10.0g'):>10}")
+            session.log.line(f"{f'Iteration {iteration}:':<13} GMM criterion Q(b) = {number(value, '%10.0g'):>10}")
 
     def heading(step: int) -> None:
         if shown:

@@ -10,17 +10,18 @@ import numpy as np
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
+from ssd.engine.graphics.files import read_graph_file
 from ssd.engine.graphics.model import Graph, Layer, Style, Text
 from ssd.engine.graphics.options import Options, read_graph, read_style
-from ssd.engine.graphics.store import find, graphs
-from ssd.engine.graphics.twoway import finish, parse_twoway
+from ssd.engine.graphics.store import find, graphs, remember
+from ssd.engine.graphics.twoway import finish, parse_twoway, save_graph
 from ssd.engine.lang.quoting import split_comma, split_words, strip_quotes
 from ssd.engine.missing import MISSING
 from ssd.engine.session import Session
 
 KINDS = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 ACCEPTED = "placement of texts by margin(), ring(), span of legends; region() beyond colours; noextend, titlegap()"
-REFUSED = f"saving() and .gph files, play(), text(), xtick(), ytick(), pc plots, mspline; {ACCEPTED}"
+REFUSED = f".gph files written by Stata, play(), pcarrow, pccapsym, mspline, fpfit; {ACCEPTED}"
 
 
 def _everything(session: Session) -> np.ndarray:
@@ -57,15 +58,46 @@ def tsline(session: Session, line: Line) -> None:
     draw_twoway(session, f"tsline {line.text}")
 
 
-@command("lowess", "*", refused=REFUSED + "; generate(), logit")
+@command("lowess", "*", refused=REFUSED + "; logit")
 def lowess(session: Session, line: Line) -> None:
     """Lowess smooth over a scatterplot."""
     main, options = split_comma(line.text)
     taken = Options(options)
     width = taken.take("bwidth", 2)
+    target = taken.take("generate", 3)
+    hidden = taken.flag("nograph", 5)
+    if target is not None:
+        _lowess_variable(session, main, target.strip(), 0.8 if width is None else session.evaluate_number(width))
+    if hidden:
+        taken.finish()
+        return
     rest = " ".join(str(item) for item in taken.items)
     inner = f", bwidth({width})" if width is not None else ""
     draw_twoway(session, f"(scatter {main}) (lowess {main}{inner}), legend(off) {rest}")
+
+
+def _lowess_variable(session: Session, main: str, target: str, width: float) -> None:
+    """generate(): the smoothed values of the observations in a new variable."""
+    from ssd.engine.data.names import check_name
+    from ssd.engine.errors import already_defined, no_observations
+    from ssd.engine.graphics.plots import read_spec
+    from ssd.engine.graphics.smooth import lowess as smoothed
+
+    check_name(target)
+    if target in session.data.variables:
+        raise already_defined(target)
+    spec = read_spec(session, "lowess", main, _everything(session))
+    if len(spec.names) != 2:
+        raise StataError(102 if len(spec.names) < 2 else 103, "lowess needs one y and one x variable")
+    y, x = (session.data.numeric(name) for name in spec.names)
+    kept = spec.mask & (y < MISSING) & (x < MISSING)
+    if not kept.any():
+        raise no_observations()
+    at, fitted = smoothed(x[kept], y[kept], width, False)
+    values = np.full(session.data.n_obs, MISSING)
+    values[kept] = np.interp(x[kept], at, fitted)
+    outcome = session.data.variables[spec.names[0]]
+    session.data.add(target, values, "float", label=f"lowess: {outcome.label or outcome.name}")
 
 
 @command(
@@ -159,7 +191,7 @@ def kdensity(session: Session, line: Line) -> None:
     "*",
     minimum=2,
     stored="none",
-    refused=f"graph save/use/play/query/rename/copy, asis bars of more than two over(); {REFUSED}",
+    refused=f"graph play/query/rename/copy, asis bars of more than two over(); {REFUSED}",
 )
 def graph(session: Session, line: Line) -> None:
     """Graph subcommands: twoway, bar, hbar, box, hbox, dot, pie, matrix, combine, export, display, dir, drop."""
@@ -185,10 +217,62 @@ def graph(session: Session, line: Line) -> None:
         _export(session, rest)
     elif word in ("display", "describe", "dir", "drop", "close"):
         _manage(session, word, rest)
-    elif word in ("save", "use", "play", "query", "rename", "copy", "set", "print"):
+    elif word in ("save", "use", "set"):
+        {"save": _save, "use": _use, "set": _set}[word](session, rest)
+    elif word in ("play", "query", "rename", "copy", "print"):
         raise unsupported(f"graph {word}")
     else:
         raise StataError(198, f"graph {word}: invalid subcommand" if word else "invalid syntax")
+
+
+def _save(session: Session, text: str) -> None:
+    """graph save [name] file[, replace]."""
+    main, option_text = split_comma(text)
+    options = Options(option_text)
+    replace = options.flag("replace", 3)
+    options.flag("asis", 4)
+    options.finish()
+    words = split_words(main)
+    if len(words) not in (1, 2):
+        raise invalid_syntax()
+    save_graph(session, find(session, words[0] if len(words) == 2 else None), words[-1], replace=replace)
+
+
+def _use(session: Session, text: str) -> None:
+    """graph use file[, name(name, replace)]: bring a saved graph back."""
+    main, option_text = split_comma(text)
+    options = Options(option_text)
+    named = options.take("name", 4)
+    options.flag("nodraw", 6)
+    scheme = options.take("scheme", 3)
+    options.finish()
+    words = split_words(main)
+    if len(words) != 1:
+        raise invalid_syntax()
+    graph = _from_file(session, words[0])
+    graph.scheme = scheme.strip() if scheme else graph.scheme
+    name, _, rest = (named or "Graph").partition(",")
+    remember(session, graph, name.strip(), named is None or rest.strip() == "replace")
+
+
+def _from_file(session: Session, shown: str) -> Graph:
+    shown = shown if shown.endswith(".gph") else f"{shown}.gph"
+    return read_graph_file(session.path(shown), shown)
+
+
+_TARGETS = ("window", "print", "eps", "ps", "svg", "pdf", "png")
+
+
+def _set(session: Session, text: str) -> None:
+    """graph set window fontface: the typeface of the graphs drawn from now on."""
+    words = split_words(text)
+    if words and words[0] in _TARGETS:
+        words = words[1:]
+    if len(words) < 2 or words[0] not in ("fontface", "fontfacesans", "fontfaceserif"):
+        raise unsupported("graph set of anything but fontface")
+    if words[0] == "fontface":
+        chosen = " ".join(words[1:])
+        session.state["graph_font"] = None if chosen == "default" else chosen
 
 
 def _export(session: Session, text: str) -> None:
@@ -250,7 +334,7 @@ def _combine(session: Session, text: str) -> None:
     main, option_text = split_comma(text)
     options = Options(option_text)
     names = [strip_quotes(w) for w in split_words(main)]
-    children = [find(session, name) for name in names]
+    children = [_from_file(session, name) if name.endswith(".gph") else find(session, name) for name in names]
     if not children:
         raise invalid_syntax("graph name required")
     combined = Graph(children=children)
@@ -258,14 +342,40 @@ def _combine(session: Session, text: str) -> None:
     for letter in "xy":
         if options.flag(f"{letter}common", 4):
             combined.children = children = _with_common_axis(children, letter)
-    for other in ("colfirst", "imargin", "iscale", "altshrink", "holes"):
+    for other in ("colfirst", "holes"):
         options.refuse(other, 4)
+    combined.space = _room(options.take("imargin", 4))
+    scale = options.take("iscale", 2)
+    shrink = options.flag("altshrink", 6)
     n = len(children)
     combined.columns = int(cols) if cols else -(-n // int(rows)) if rows else int(np.ceil(np.sqrt(n)))
     combined.width = max(5.5, 3.6 * combined.columns)
     combined.height = max(4.0, 2.8 * -(-n // combined.columns))
+    if scale is not None or shrink:
+        # Text keeps its size in points, so a larger sheet makes it smaller in relation to the graphs.
+        factor = session.evaluate_number(scale.strip().lstrip("*")) if scale else 1 / np.sqrt(combined.columns)
+        if not 0.05 <= factor <= 10:
+            raise StataError(198, f"iscale({scale}) invalid")
+        combined.width, combined.height = 5.5 / factor, 4.0 / factor
     read_graph(options, combined, session)
     finish(session, combined, options)
+
+
+_MARGINS = {"zero": 0.0, "tiny": 0.01, "vsmall": 0.02, "small": 0.03, "medsmall": 0.04, "medium": 0.05,
+            "medlarge": 0.06, "large": 0.08, "vlarge": 0.1}  # fmt: skip
+
+
+def _room(typed: str | None) -> float | None:
+    """imargin() as a share of the size of the graphs: a named size, or the mean of four percentages."""
+    if typed is None:
+        return None
+    word = typed.strip()
+    if word in _MARGINS:
+        return _MARGINS[word]
+    numbers = [float(part) for part in re.findall(r"(?<![\w.])[lrbt]?\s*=?\s*(-?\d+(?:\.\d+)?)", word)]
+    if not numbers:
+        raise StataError(198, f"marginstyle {word} not found")
+    return max(0.0, sum(numbers) / len(numbers) / 100)
 
 
 def _manage(session: Session, word: str, text: str) -> None:

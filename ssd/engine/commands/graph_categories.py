@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ssd.engine.commands.describe_selection import Categories, categories, heading, numeric_columns, present
 from ssd.engine.errors import StataError, no_observations, unsupported
+from ssd.engine.graphics.colors import color
 from ssd.engine.graphics.model import Axis, Graph, Layer, Panel, Style, Text, Ticks
 from ssd.engine.graphics.options import (
     Options,
@@ -18,7 +20,8 @@ from ssd.engine.graphics.options import (
     read_style,
     split_suboptions,
 )
-from ssd.engine.graphics.twoway import finish
+from ssd.engine.graphics.twoway import finish, read_by
+from ssd.engine.lang.numlist import parse_numlist
 from ssd.engine.lang.quoting import closing
 from ssd.engine.lang.syntax import parse_weight, split_line
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
@@ -59,7 +62,7 @@ def _selection(session: Session, text: str) -> tuple[str, BoolArray, FloatArray 
 
 def _overs(session: Session, options: Options, mask: BoolArray) -> tuple[list[_Over], BoolArray]:
     typed = [split_suboptions(item.value or "") for item in options.take_all("over", 4)]
-    names = [session.expand_varlist(body)[0] for body, _ in typed]
+    names = [session.variable_named(body) for body, _ in typed]
     kept = mask.copy()
     for name in names:
         kept &= present(session, name)
@@ -115,9 +118,41 @@ def _statistics(session: Session, text: str) -> list[tuple[str, str]]:
 
 
 def bars(session: Session, text: str, kind: str) -> None:
-    """Bars (or dots) of a statistic over one or two groupings."""
+    """Bars (or dots) of a statistic over one or two groupings, in a panel per group of by()."""
     subject, mask, weights, options = _selection(session, text)
     pairs = _statistics(session, subject)
+    _by_graphs(
+        session, options, mask,
+        lambda taken, inside: _bar_graph(session, pairs, inside, weights, taken, kind),
+        horizontal=kind in ("hbar", "dot"),
+    )  # fmt: skip
+
+
+def _by_graphs(
+    session: Session, options: Options, mask: BoolArray, draw: Callable[[Options, BoolArray], Panel], *,
+    horizontal: bool,
+) -> None:  # fmt: skip
+    """The graph of the panel `draw` makes, or of one for each group of by()."""
+    typed = options.take("by", 2)
+    if typed is None:
+        _finish_categories(session, Graph(panels=[draw(options, mask)]), options, horizontal)
+        return
+    by = read_by(session, typed, mask)
+    graph = Graph()
+    held = list(options.items)
+    for label, inside in by.groups:
+        options.items = list(held)
+        panel = draw(options, inside)
+        panel.title = label
+        graph.panels.append(panel)
+    by.lay_out(session, graph)
+    _finish_categories(session, graph, options, horizontal)
+
+
+def _bar_graph(
+    session: Session, pairs: list[tuple[str, str]], mask: BoolArray, weights: FloatArray | None, options: Options,
+    kind: str,
+) -> Panel:  # fmt: skip
     overs, kept = _overs(session, options, mask)
     if len(overs) > 2:
         raise unsupported("graph bar with more than two over()")
@@ -125,12 +160,10 @@ def bars(session: Session, text: str, kind: str) -> None:
         pairs = [("percent", "")]
     if not kept.any():
         raise no_observations()
-    if len(overs) == 2 and len(pairs) > 1:
-        raise unsupported("graph bar of several variables with two over()")
     stack, percentages = options.flag("stack", 5), options.flag("percentages", 4)
     as_y = options.flag("asyvars", 3)
     options.flag("ascategory", 3)
-    if len(pairs) > 1 and len(overs) == 1:
+    if len(pairs) > 1:
         as_y = False
     nofill = options.flag("nofill", 6)
     label_value = options.take("blabel", 4)
@@ -153,13 +186,12 @@ def bars(session: Session, text: str, kind: str) -> None:
         table = 100 * table / table.sum(axis=1, keepdims=True)
     panel = _bar_panel(kind, table, rows, series, stack, styles, intensity)
     panel.y.title = Text(_bar_title(session, pairs))
-    outer = overs[0] if len(overs) == 1 or not as_y else overs[1]
     if overs:
+        outer = overs[0] if len(overs) == 1 or not as_y else overs[1]
         panel.x.ticks.angle, panel.x.ticks.size = outer.angle, outer.size
     if label_value is not None:
         _bar_labels(panel, label_value, stack, kind)
-    graph = Graph(panels=[panel])
-    _finish_categories(session, graph, options, kind in ("hbar", "dot"))
+    return panel
 
 
 def _cells(
@@ -191,6 +223,16 @@ def _cells(
         found = statistic(name, x[used], None if w is None else w[inside][used], "aweight" if w is not None else "")
         return found if found < 2.0**1023 else np.nan
 
+    if len(overs) == 2 and len(pairs) > 1:
+        inner, outer = parts(overs[0]), parts(overs[1])
+        middle = (len(inner) - 1) // 2
+        crossed = [
+            (f"{label}\n{name}" if place == middle else label, a & b)
+            for name, b in outer
+            for place, (label, a) in enumerate(inner)
+        ]
+        table = np.array([[value(pair, a) for pair in pairs] for _, a in crossed])
+        return table, [label for label, _ in crossed], [f"{n} of {v}" if v else n for n, v in pairs]
     if len(overs) == 2 or (len(overs) == 1 and as_y):
         series_parts = parts(overs[0])
         row_parts = parts(overs[1]) if len(overs) == 2 else everyone
@@ -202,7 +244,7 @@ def _cells(
 
 
 def _category_order(overs: list[_Over], rows: list[str], table: FloatArray, as_y: bool) -> list[int]:
-    if not overs:
+    if not overs or (len(overs) == 2 and len(rows) != len(overs[1].groups.labels)):
         return list(range(len(rows)))
     over = overs[-1] if len(overs) == 2 else overs[0]
     order = list(range(len(rows)))
@@ -265,31 +307,41 @@ def _bar_title(session: Session, pairs: list[tuple[str, str]]) -> str:
 
 def _bar_labels(panel: Panel, value: str, stack: bool, kind: str) -> None:
     body, sub = split_suboptions(value)
-    if body.strip() not in ("bar", "total", ""):
-        raise unsupported(f"blabel({body.strip()})")
-    if stack or kind != "bar":
-        raise unsupported("blabel() with stack or horizontal bars")
+    word = body.strip()
+    if word not in ("bar", "total", "name", "") or kind == "dot":
+        raise unsupported(f"blabel({word})")
     fmt = sub.take("format", 3) or "%9.3g"
-    for placed, least in (("size", 2), ("position", 3), ("color", 3), ("gap", 3)):
+    place = (sub.take("position", 3) or "outside").strip()
+    if place not in ("outside", "inside", "center", "base"):
+        raise StataError(198, f"position({place}) not found")
+    for placed, least in (("size", 2), ("color", 3), ("gap", 3)):
         sub.take(placed, least)
     sub.finish()
     for layer in panel.layers:
-        layer.marker_labels = ["" if np.isnan(v) else format_value(float(v), fmt).strip() for v in layer.y]
-        layer.kind = "histogram"
+        top = layer.y2 if layer.y2 is not None else layer.y
+        # With stacked bars, `bar` labels the part itself and `total` the height reached so far.
+        heights = top - layer.y if stack and word != "total" and layer.y2 is not None else top
+        texts = [format_value(float(v), fmt).strip() if np.isfinite(v) else "" for v in heights]
+        layer.marker_labels = [layer.label] * len(texts) if word == "name" else texts
+        layer.label_place = place
+        if layer.kind == "bar":
+            layer.kind = "histogram"
         layer.style.line_color = layer.style.line_color or ("#ffffff", 1.0)
 
 
 def _finish_categories(session: Session, graph: Graph, options: Options, horizontal: bool) -> None:
-    panel = graph.panels[0]
     read_graph(options, graph, session)
     title = options.take("b1title", 7)
-    if title is not None:
-        panel.x.title = Text(quoted_lines(title))
-    read_axis(options, "y", panel.y, session)
-    if horizontal:
-        panel.x, panel.y = panel.y, panel.x
-        panel.x.ticks.grid, panel.y.reverse = True, not panel.y.reverse
-        panel.y.ticks.grid = False
+    held = list(options.items)
+    for panel in graph.panels:
+        options.items = list(held)
+        if title is not None:
+            panel.x.title = Text(quoted_lines(title))
+        read_axis(options, "y", panel.y, session)
+        if horizontal:
+            panel.x, panel.y = panel.y, panel.x
+            panel.x.ticks.grid, panel.y.reverse = True, not panel.y.reverse
+            panel.y.ticks.grid = False
     finish(session, graph, options)
 
 
@@ -299,6 +351,31 @@ def boxes(session: Session, text: str, kind: str) -> None:
     if weights is not None:
         raise unsupported("weights in graph box")
     names = session.expand_varlist(subject)
+    typed = options.take("by", 2)
+    if typed is None:
+        graph = Graph(panels=[_box_panel(session, names, mask, options)])
+    else:
+        by = read_by(session, typed, mask)
+        graph = Graph()
+        held = list(options.items)
+        for label, inside in by.groups:
+            options.items = list(held)
+            graph.panels.append(_box_panel(session, names, inside, options))
+            graph.panels[-1].title = label
+        by.lay_out(session, graph)
+    read_graph(options, graph, session)
+    held = list(options.items)
+    for panel in graph.panels:
+        options.items = list(held)
+        read_axis(options, "y", panel.y, session)
+        if kind == "hbox":
+            panel.horizontal_boxes = True
+            panel.x, panel.y = panel.y, panel.x
+            panel.x.ticks.grid, panel.y.reverse = True, True
+    finish(session, graph, options)
+
+
+def _box_panel(session: Session, names: list[str], mask: BoolArray, options: Options) -> Panel:
     overs, kept = _overs(session, options, mask)
     if len(overs) > 2 or (len(overs) == 2 and len(names) > 1):
         raise unsupported("graph box with that many over()")
@@ -340,14 +417,7 @@ def boxes(session: Session, text: str, kind: str) -> None:
     panel.y.title = Text(heading(session, names[0]) if len(names) == 1 else "")
     if overs:
         panel.x.ticks.angle, panel.x.ticks.size = overs[-1].angle, overs[-1].size
-    graph = Graph(panels=[panel])
-    read_graph(options, graph, session)
-    read_axis(options, "y", panel.y, session)
-    if kind == "hbox":
-        panel.horizontal_boxes = True
-        panel.x, panel.y = panel.y, panel.x
-        panel.x.ticks.grid, panel.y.reverse = True, True
-    finish(session, graph, options)
+    return panel
 
 
 def pie(session: Session, text: str) -> None:
@@ -389,10 +459,27 @@ def pie(session: Session, text: str) -> None:
             + ("%" if words[1] == "percent" else "")
             for label, value in slices
         ]
+    for item in options.take_all("pie", 3):
+        _slice_look(session, item.value or "", panel)
     graph = Graph(panels=[panel])
     graph.legend.shown = True
     read_graph(options, graph, session)
     finish(session, graph, options)
+
+
+def _slice_look(session: Session, value: str, panel: Panel) -> None:
+    """pie(numlist, explode color()): slices moved outwards or coloured."""
+    body, sub = split_suboptions(value)
+    count = len(panel.pie or [])
+    chosen = list(range(count)) if body.strip() == "_all" else [int(v) - 1 for v in parse_numlist(body, missing=False)]
+    shade = sub.take("color", 1)
+    explode = sub.flag("explode", 1)
+    sub.finish()
+    for index in chosen:
+        if explode:
+            panel.exploded.append(index)
+        if shade is not None:
+            panel.slice_colors[index] = color(shade)[0]
 
 
 def matrix(session: Session, text: str) -> None:

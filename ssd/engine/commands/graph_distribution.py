@@ -127,6 +127,8 @@ def _ladder_graph(session: Session, line: Line, quantiles: bool) -> None:
 
     names, mask, options = _columns(session, line.text, 1)
     x = _values(session, names[0], mask)
+    if not x[-1] > x[0]:
+        raise StataError(498, f"{names[0]} does not vary")
     children = []
     for _, _, title, values in ladder(x):
         if values is None:

@@ -102,7 +102,7 @@ def scoreplot(session: Session, line: Line) -> None:
     name = options.take("mlabel", 4)
     labels = None
     if name is not None:
-        variable = session.expand_varlist(name)[0]
+        variable = session.variable_named(name)
         inside = np.flatnonzero(rows)[known]
         if session.data.variables[variable].is_string:
             labels = [str(text) for text in session.data.strings(variable)[inside]]

@@ -9,10 +9,10 @@ import numpy as np
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import heading, value_text
-from ssd.engine.commands.estimation import SessionSource, estimation_of
+from ssd.engine.commands.estimation import SessionSource, estimation_of, marked_sample
 from ssd.engine.commands.graph import REFUSED
 from ssd.engine.commands.graph_diagnostics import show_panel
-from ssd.engine.errors import StataError, unsupported
+from ssd.engine.errors import StataError, no_observations, unsupported
 from ssd.engine.graphics.model import Graph, Layer, Panel, RefLine, Text
 from ssd.engine.graphics.options import Options, read_graph, read_style
 from ssd.engine.graphics.smooth import lowess
@@ -43,12 +43,12 @@ def fitted_regression(session: Session) -> Fitted:
     if session.e.macros.get("cmd") not in ("regress", "anova"):
         raise StataError(301, "last estimates not found")
     estimation = estimation_of(session)
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
+    if not rows.any():
+        raise no_observations()
     design = next(iter(estimation.designs.values()))
     X = design.matrix(SessionSource(session), rows)
-    outcome = session.evaluate(session.e.macros["depvar"])
-    y = np.asarray(outcome, dtype=np.float64)[rows]
+    y = session.evaluate_numbers(session.e.macros["depvar"])[rows]
     w = estimation.normalised
     fit = least_squares(X, y, w, constant=design.constant)
     names = [column.name for column in design.columns if column.active]
@@ -71,7 +71,7 @@ def _column(session: Session, fitted: Fitted, typed: str) -> int:
     if name not in fitted.names:
         if name in session.data.variables or "." in name:
             raise StataError(398, f"{name} is not in the model")
-        name = session.expand_varlist(name)[0]
+        name = session.variable_named(name)
         if name not in fitted.names:
             raise StataError(398, f"{name} is not in the model")
     return fitted.names.index(name)
@@ -82,7 +82,7 @@ def _markers(session: Session, options: Options, rows: BoolArray) -> list[str] |
     name = options.take("mlabel", 4)
     if name is None:
         return None
-    variable = session.expand_varlist(name)[0]
+    variable = session.variable_named(name)
     if session.data.variables[variable].is_string:
         return [str(text) for text in session.data.strings(variable)[rows]]
     return [value_text(session, variable, float(value)) for value in session.data.numeric(variable)[rows]]
@@ -235,7 +235,7 @@ def rvpplot(session: Session, line: Line) -> None:
     if words[0] in fitted.names:
         x, name = fitted.X[:, fitted.names.index(words[0])], words[0]
     else:
-        name = session.expand_varlist(words[0])[0]
+        name = session.variable_named(words[0])
         x = session.data.numeric(name)[fitted.rows]
     panel = Panel(layers=[_scatter(session, options, fitted.rows, x, fitted.residuals)])
     panel.x.title, panel.y.title = Text(_label(session, name)), Text("Residuals")

@@ -178,7 +178,7 @@ def _vce(session: Session, line: Line, estimator: str) -> tuple[Vce, str]:
     elif "robust".startswith(words[0]):
         wmatrix = "robust"
     elif "cluster".startswith(words[0]) and len(words) == 2:
-        wmatrix = f"cluster {session.expand_varlist(words[1])[0]}"
+        wmatrix = f"cluster {session.variable_named(words[1])}"
     else:
         from ssd.engine.errors import unsupported
 

@@ -218,6 +218,8 @@ def _sampling(session: Session, line: Line, sample: Sample, clusters: list[str])
         positions = np.full(session.data.n_obs, -1, dtype=np.intp)
         positions[sample.rows] = np.arange(sample.count)
         order = np.arange(session.data.n_obs, dtype=np.float64)
+        if bandwidth > session.data.n_obs:
+            raise StataError(198, "invalid bandwidth in option bw() - cannot exceed timespan of data")
         last = sample.count - 1 if kernel == "quadratic spectral" else math.floor(bandwidth)
         for lag in range(1, last + 1):
             earlier = lagged(session.data, order, lag)

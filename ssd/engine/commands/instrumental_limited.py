@@ -284,7 +284,7 @@ def _finish_ml(setup: _Setup, result: MlResult, predictions: Predictions, *, wit
     chi2, df = joint_wald(result, places)
     result.scalars.update(chi2_exog=chi2, p_exog=chi2_tail(chi2, df), endog_ct=float(setup.p), k_dv=float(setup.p + 1))
     _describe(setup, result, "ml")
-    result.name_width = min(max(12, *(len(label) - 1 for label, _, _ in shown)), 32)
+    result.name_width = min(max([12, *(len(label) - 1 for label, _, _ in shown)]), 32)
     result.hidden_equations = frozenset({"/"} if line.flag("first") else {"/", *setup.names})
     result.no_footer = True
     result.depvar = ""

@@ -130,7 +130,7 @@ def ivpoisson(session: Session, line: Line) -> None:
             log.line()
             log.line(f"Step {step + 1}")
             for i, value in enumerate(history):
-                log.line(f"Iteration {i}:  GMM criterion Q(b) = {number(value, '%10.0g'):>10}")
+                log.line(f"{f'Iteration {i}:':<13} GMM criterion Q(b) = {number(value, '%10.0g'):>10}")
     S = moments.spread(b, vce.kind, sample.clusters, sample.n_clusters)
     V = moment_covariance(moments.jacobian(b), W, S, moments.n)
     g = moments.mean(b)
@@ -208,7 +208,7 @@ def _vce(session: Session, line: Line) -> tuple[Vce, str]:
                         if name.startswith(words[0]) and len(words[0]) >= least), "")  # fmt: skip
         if not wmatrix or (wmatrix == "cluster") != (len(words) == 2):
             raise unsupported(f"wmatrix({' '.join(words)}) is")
-        cluster = session.expand_varlist(words[1])[0] if wmatrix == "cluster" else ""
+        cluster = session.variable_named(words[1]) if wmatrix == "cluster" else ""
     vce = parse_vce(session, line, ("unadjusted", "robust", "cluster"), wmatrix or "robust")
     if not vce.typed and cluster:
         vce = Vce("cluster", cluster, typed=False)

@@ -21,7 +21,7 @@ _FORMAT: Final = re.compile(
 _STYLE: Final = re.compile(r"(?:as|in)\s+(\w+)\b")
 _DIRECTIVE: Final = re.compile(r"_(\w+)")
 _STYLES: Final = ("text", "txt", "result", "error", "input", "smcl")
-_COLOURS: Final = frozenset(("green", "yellow", "white", "red", "blue", "smcl", "g", "y", "w", "r", "b"))
+_COLOURS: Final = ("green", "yellow", "white", "red", "blue", "smcl")
 _STRING_OPERATORS: Final = re.compile(r"\s*(?:==|!=|~=|>=|<=|[+*<>&|])")
 
 
@@ -94,9 +94,10 @@ def _directive(rest: str, pieces: Pieces) -> str:
 def _set_style(rest: str, word: str, pieces: Pieces) -> bool:
     """`as style`, `in colour`; False when the words are an expression after all."""
     if rest.startswith("in"):
-        if word not in _COLOURS:
+        colour = next((full for full in _COLOURS if full.startswith(word)), None)
+        if colour is None:
             return False
-        pieces.as_error = word in ("red", "r") or pieces.as_error
+        pieces.as_error = colour == "red" or pieces.as_error
         return True
     full = next((style for style in _STYLES if len(word) >= 3 and style.startswith(word)), None)
     if full is None:

@@ -121,7 +121,7 @@ def frget(session: Session, line: Line) -> None:
     main, option_text = split_comma(line.text)
     grammar = compile_grammar(", FROM(name) [PREfix(string) SUFfix(string) EXclude(string)]")
     values, _, _ = match_options(option_text, grammar, session)
-    link = session.expand_varlist(str(values["from"]))[0]
+    link = session.variable_named(str(values["from"]))
     other, rows = linked_rows(session, link)
     chars = session.data.variables[link].chars
     pairs = _wanted(main, other, values, chars, session)

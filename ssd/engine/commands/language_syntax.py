@@ -176,7 +176,7 @@ def complete(session: Session, terms: list[str], *, strings_ok: bool, extended_o
                 values = session.data.numeric(name)
                 mask &= ~is_missing(values) if not extended_ok else ~(values == 2.0**1023)
             else:
-                mask &= ~is_missing(np.asarray(session.evaluate(term), dtype=np.float64))
+                mask &= ~is_missing(session.evaluate_numbers(term))
     return mask
 
 

@@ -25,7 +25,7 @@ from ssd.engine.commands.estimation import (
     require_numeric,
     take_sample,
 )
-from ssd.engine.commands.maximum import MlResult, iteration_log, ml_covariance
+from ssd.engine.commands.maximum import MlResult, iteration_log, log_heading, ml_covariance
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable, coefficient_row
@@ -100,7 +100,7 @@ class Opening:
 
     @property
     def w(self) -> FloatArray:
-        return np.ones(self.sample.count) if self.sample.raw is None else self.sample.raw
+        return self.sample.likelihood_weights
 
     def block(self, name: str, terms: Sequence[Term], *, constant: bool, offset: FloatArray | None = None) -> Block:
         """An equation on the sample, collinear columns left out."""
@@ -185,13 +185,6 @@ def open_model(
 
 def fit_blocks(model: Model, blocks: Sequence[Block], start: FloatArray, w: FloatArray) -> Maximum:
     return maximize(model, [block.equation for block in blocks], start, w)
-
-
-def log_heading(session: Session, line: Line, text: str) -> None:
-    """The line that names a stage of the fit, preceded by a blank one; nothing with nolog."""
-    if not line.flag("nolog"):
-        session.log.line()
-        session.log.line(text)
 
 
 def log_fit(opening: Opening, fit: Maximum, heading: str = "") -> None:

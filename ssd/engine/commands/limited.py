@@ -20,11 +20,20 @@ from ssd.engine.commands.estimation import (
     replay,
     take_sample,
 )
-from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
+from ssd.engine.commands.maximum import (
+    ML_OPTIONS,
+    MlResult,
+    finish,
+    iteration_log,
+    likelihood_word,
+    log_heading,
+    ml_covariance,
+    model_test,
+)
 from ssd.engine.commands.response_predictions import censored_predictions
 from ssd.engine.errors import StataError, insufficient_observations, unsupported
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row
+from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, exponential, f_entry, number
 from ssd.engine.stats.censored import Tobit
 from ssd.engine.stats.distributions import critical, f_tail
 from ssd.engine.stats.jets import sqrt
@@ -74,12 +83,17 @@ def tobit(session: Session, line: Line) -> None:
     if len(y) <= X.shape[1] + int(constant):
         raise insufficient_observations()
     censored = np.where(left, y if low is None else low, np.where(right, y if high is None else high, y))
-    w = np.ones(len(y)) if sample.w is None else sample.w
+    w = sample.likelihood_weights
     model = Tobit(censored, left, right)
     ols = least_squares(X, y if offset is None else y - offset, w, constant=constant)
     scale = 0.5 * math.log(max(ols.rss / float(w.sum()), 1e-12))
     full = with_constant(X, constant)
     fit = maximize(model, [Equation(full, offset), Equation(None)], np.append(ols.coefficients, scale), w)
+    log_heading(session, line, "Refining starting values:")
+    if not line.flag("nolog"):
+        session.log.line()
+        session.log.line(f"Grid node 0:  {likelihood_word(vce)} = {number(fit.iterations[0], '%10.0g'):>10}")
+    log_heading(session, line, "Fitting full model:")
     iteration_log(session, line, fit, vce)
     mean = float(w @ y / w.sum())
     null = maximize(
@@ -114,11 +128,14 @@ def tobit(session: Session, line: Line) -> None:
     if vce.is_robust:
         F = result.chi2 / df_m if df_m else math.nan
         result.scalars.update(F=F, p=f_tail(F, df_m, df_r))
+        result.no_model_test = True
     result.macros.update(llopt=low_text, ulopt=high_text, offset=offset_name)
     result.header_extra = [
         Entry("Uncensored", f"{counts[0]:,.0f}"), Entry("Left-censored", f"{counts[1]:,.0f}"),
         Entry("Right-censored", f"{counts[2]:,.0f}"), Entry("", ""),
     ]  # fmt: skip
+    if vce.is_robust:
+        result.header_extra += f_entry(df_m, df_r, result.scalars["F"])
     result.header_left = ["", f"Limits: Lower = {low_text or '-inf'}", f"        Upper = {high_text or '+inf'}"]
     result.no_footer = True
     label = f"var(e.{depvar})"
@@ -128,7 +145,7 @@ def tobit(session: Session, line: Line) -> None:
         se = math.sqrt(float(V[k, k]))
         width = critical(table.level, df_r) * se / variance
         row = coefficient_row(
-            variance, se, 0.0, 0.0, variance * math.exp(-width), variance * math.exp(width), tests=False
+            variance, se, 0.0, 0.0, variance * exponential(-width), variance * exponential(width), tests=False
         )
         log.line("-" * (table.width + 1) + "+" + "-" * 64)
         log.line(f"{label:>{table.width}}|{row}" if len(label) > 12 else f"{label:>{table.width}} |{row}")
@@ -158,7 +175,7 @@ def censoring_limit(
     try:
         value = float(typed)
     except ValueError:
-        variable = session.expand_varlist(typed)[0]
+        variable = session.variable_named(typed)
         values = session.data.numeric(variable)[rows]
         if np.any(is_missing(values)):
             raise StataError(459, f"{variable} has missing values in the estimation sample") from None

@@ -29,7 +29,7 @@ from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, coefficient_row
+from ssd.engine.output.estimation import CoefficientTable, coefficient_row, exponential
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.distributions import chi2_tail, critical
 from ssd.engine.stats.frontier import (
@@ -106,7 +106,7 @@ def frontier(session: Session, line: Line) -> None:
         else:
             variances.append(_Variance(name, None, None))
     y = source.get(outcome.variable, outcome.operator)[sample.rows]
-    w = np.ones(len(y)) if sample.raw is None else sample.raw
+    w = sample.likelihood_weights
     sign = -1.0 if line.flag("cost") else 1.0
     model = HalfNormal(y, sign) if distribution == "hnormal" else Exponential(y, sign)
     ols = least_squares(main.X, y, w, constant=constant)
@@ -223,7 +223,7 @@ def _ancillary(session: Session, result: MlResult, fit: Maximum, ll_c: float, sa
             low, high = value - z * se, value + z * se
             if positive:
                 # The interval of a standard deviation is that of its logarithm.
-                low, high = value * math.exp(-z * se / value), value * math.exp(z * se / value)
+                low, high = value * exponential(-z * se / value), value * exponential(z * se / value)
             row = coefficient_row(value, se, 0.0, 0.0, low, high, tests=False)
             log.line(f"{name:>{table.width}} |{row}")
         log.line("-" * (table.width + 66))

@@ -31,9 +31,9 @@ from ssd.engine.output.estimation import (
     CoefficientTable,
     Entry,
     cluster_note,
-    coefficient_status,
     count,
     f_entry,
+    fixed,
     number,
     print_coefficients,
     print_header,
@@ -73,6 +73,9 @@ def covariance(
 
     X (n, k) without the constant. robust: n/(n-k); cluster: G/(G-1) (n-1)/(n-k); hc2, hc3 by leverage.
     """
+    if sample.survey is not None:
+        weighted = ls.residuals if sample.w is None else ls.residuals * sample.w
+        return sandwich(ls.inverse, sample.survey.meat(with_constant(X, constant) * weighted[:, None], sample.rows))
     if not vce.is_robust:
         return ls.inverse * (ls.rss / (n - rank))
     full = with_constant(X, constant)
@@ -194,12 +197,10 @@ def regress(session: Session, line: Line) -> None:
         if not line.flag("noheader"):
             print_linear_header(session, fit, vce, sample)
         if not line.flag("notable"):
-            if line.flag("beta"):
-                _beta_table(session, table, betas)
-            else:
-                print_coefficients(session.log, table)
+            print_coefficients(session.log, table)
 
-    betas = design.expand(_betas(regressors.X, y, fit.b, sample.w, solved, constant))
+    if line.flag("beta"):
+        table.betas = design.expand(_betas(regressors.X, y, fit.b, sample.w, solved, constant))
     estimation = Estimation({"": design}, table, show, _weight_text(line), normalised=sample.w)
     estimation.predictions["rmse"] = fit.rmse
     scalars = {
@@ -257,7 +258,7 @@ def print_linear_header(session: Session, fit: LinearFit, vce: Vce, sample: Samp
     df_r = fit.n - fit.rank
     total = fit.mss + fit.rss
     entries = [Entry("Number of obs", count(fit.n)), *f_entry(fit.df_m, df_r, fit.F)]
-    entries += [Entry("R-squared", f"{fit.r2:.4f}"), Entry("Adj R-squared", f"{fit.r2_a:.4f}")]
+    entries += [Entry("R-squared", fixed(fit.r2, 4)), Entry("Adj R-squared", fixed(fit.r2_a, 4))]
     entries.append(Entry("Root MSE", number(fit.rmse, "%7.0g")))
     right = [f"{entry.label:<15} = {entry.value:>9}" for entry in entries]
     rule = "-" * 13 + "+" + "-" * 34
@@ -278,31 +279,3 @@ def print_linear_header(session: Session, fit: LinearFit, vce: Vce, sample: Samp
 def _anova(name: str, ss: float, df: float) -> str:
     ms = ss / df if df > 0 else math.nan
     return f"{name:>12} | {number(ss, '%11.0g'):>11}{df:>10,.0f} {number(ms, '%11.0g'):>11}"
-
-
-def _beta_table(session: Session, table: CoefficientTable, betas: FloatArray) -> None:
-    """regress, beta: standardised coefficients in place of the interval."""
-    from ssd.engine.stats.distributions import two_sided
-
-    log = session.log
-    log.line("-" * 78)
-    if table.vce_heading:
-        log.line(" " * 12 + " |" + f"{table.vce_heading:>21}")
-    error = "std. err." if table.vce_heading else "Std. err."
-    log.line(f"{table.depvar:>12} | Coefficient  {error}      t    P>|t|                     Beta")
-    log.line("-" * 13 + "+" + "-" * 64)
-    for j, name in enumerate(table.names):
-        variance = float(table.V[j, j])
-        if variance <= 0.0:
-            status = coefficient_status(name)
-            if status != "base":
-                log.line(f"{name:>12} |{number(float(table.b[j])):>11}" + (f"  ({status})" if status else ""))
-            continue
-        se = math.sqrt(variance)
-        t = float(table.b[j]) / se
-        beta = number(float(betas[j])) if betas[j] == betas[j] else "."
-        log.line(
-            f"{name:>12} |{number(float(table.b[j])):>11}{number(se):>11}{t:9.2f}"
-            f"{two_sided(t, table.df):8.3f}{beta:>25}"
-        )
-    log.line("-" * 78)

@@ -23,10 +23,10 @@ from ssd.engine.commands.estimation import (
     Vce,
     build_regressors,
     level_of,
-    marked_sample,
     operated_name,
     outcome_and_terms,
     replay,
+    spread_over_sample,
     store,
     take_sample,
 )
@@ -127,8 +127,13 @@ def _fit(
     centred = ty - float(weights @ ty) / total
     tss_within = float(weights @ centred**2)
     r2, r2_within = 1.0 - ls.rss / tss, 1.0 - ls.rss / tss_within
-    r2_a = 1.0 - (ls.rss / df_r) / (tss / (n - 1.0))
-    rmse = math.sqrt(ls.rss / df_r)
+    # Effects nested in the clusters cost inference nothing, but still count in the fit statistics.
+    nested = sum(e.categories for e in prepared.effects if e.in_cluster)
+    df_fit = n - k - absorbed - nested
+    if df_fit <= 0:
+        raise insufficient_observations()
+    r2_a = 1.0 - (ls.rss / df_fit) / (tss / (n - 1.0))
+    rmse = math.sqrt(ls.rss / df_fit)
     b, V_out, names = ls.coefficients, V, design.names
     if not constant:
         b, V_out = b[:-1], V[:-1, :-1]
@@ -171,14 +176,14 @@ def _fit(
     scalars = {
         "N": n, "N_full": n_full, "num_singletons": float(prepared.dropped), "N_hdfe": float(len(prepared.effects)),
         "tss": tss, "tss_within": tss_within, "rss": ls.rss, "mss": tss - ls.rss, "r2": r2, "r2_a": r2_a,
-        "r2_within": r2_within, "r2_a_within": 1.0 - (ls.rss / df_r) / (tss_within / (df_r + k)), "ll": ll,
+        "r2_within": r2_within, "r2_a_within": 1.0 - (ls.rss / df_fit) / (tss_within / (df_fit + k)), "ll": ll,
         "ll_0": ll_0,
         "rmse": rmse, "F": F, "df_m": float(k), "df_r": df_test, "rank": float(k + 1),
         "df_a": float(absorbed if prepared.effects else 0),
         "ic": float(prepared.absorber.iterations if prepared.absorber else 1),
         "df_a_initial": float(sum(e.categories for e in prepared.effects)),
         "df_a_redundant": float(sum(e.redundant for e in prepared.effects)),
-        "df_a_nested": float(sum(e.categories for e in prepared.effects if e.in_cluster)),
+        "df_a_nested": float(nested),
         "sumweights": sample.sum_of_weights,
     }  # fmt: skip
     macros = {
@@ -249,11 +254,7 @@ def _header(
 
 def _predictions(depvar: str, residuals: FloatArray) -> Statistics:
     def spread(request: Request) -> FloatArray:
-        from ssd.engine.missing import MISSING
-
-        sample = marked_sample(request.session)
-        values = np.full(len(sample), MISSING)
-        values[sample] = residuals
+        values = spread_over_sample(request.session, residuals)
         return values[request.rows]
 
     return Statistics(

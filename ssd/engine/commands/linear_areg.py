@@ -30,6 +30,7 @@ from ssd.engine.output.estimation import (
     print_coefficients,
     print_header,
 )
+from ssd.engine.stats.arithmetic import logarithm, quotient
 from ssd.engine.stats.covariance import frequency_meat, meat, sandwich, wald
 from ssd.engine.stats.distributions import f_tail
 from ssd.engine.stats.linear import LeastSquares, least_squares, with_constant
@@ -77,10 +78,10 @@ def areg(session: Session, line: Line) -> None:
         W, rank = wald(ls.coefficients[:k], V[:k, :k])
         F = W / k if k and rank == k else math.nan
     else:
-        F = (ls.tss - ls.rss) / k / s2 if k else 0.0
+        F = quotient((ls.tss - ls.rss) / k, s2) if k else 0.0
     pooled = least_squares(X, y, w)
-    F_absorb = (pooled.rss - ls.rss) / (groups - 1) / s2 if groups > 1 else math.nan
-    r2 = 1.0 - ls.rss / tss
+    F_absorb = quotient((pooled.rss - ls.rss) / (groups - 1), s2) if groups > 1 else math.nan
+    r2 = 1.0 - quotient(ls.rss, tss)
     r2_a = 1.0 - (1.0 - r2) * (n - 1.0) / df_e
     effects = panels.means(y, w) - panels.means(X, w) @ ls.coefficients[:k] - ls.coefficients[k]
     table = CoefficientTable(
@@ -116,8 +117,8 @@ def areg(session: Session, line: Line) -> None:
         "N": n, "mss": tss - ls.rss, "rss": ls.rss, "df_m": float(k), "df_r": df_r, "df_a": float(groups - 1),
         "k_absorb": float(groups), "F": F, "F_absorb": F_absorb, "r2": r2, "r2_a": r2_a, "rmse": math.sqrt(s2),
         "tss": tss, "rank": float(k + 1), "p": f_tail(F, k, df_r),
-        "ll": -0.5 * n * (math.log(2 * math.pi) + math.log(ls.rss / n) + 1.0),
-        "ll_0": -0.5 * n * (math.log(2 * math.pi) + math.log(tss / n) + 1.0),
+        "ll": -0.5 * n * (math.log(2 * math.pi) + logarithm(ls.rss / n) + 1.0),
+        "ll_0": -0.5 * n * (math.log(2 * math.pi) + logarithm(tss / n) + 1.0),
     }  # fmt: skip
     if vce.kind == "cluster":
         scalars["N_clust"] = float(sample.n_clusters)

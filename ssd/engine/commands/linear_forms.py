@@ -154,7 +154,7 @@ class _Forms:
 
 def coefficient_position(names: Sequence[str], equation: str, name: str) -> int | None:
     """Position in e(b); `/lnalpha` names an ancillary parameter, [eq] may abbreviate nothing."""
-    if name.startswith("/"):
+    if name.startswith("/") and ":" not in name:
         full = "/:" + name[1:]
         return list(names).index(full) if full in names else None
     if ":" in name and not equation:

@@ -22,7 +22,15 @@ from ssd.engine.commands.estimation import (
     take_sample,
 )
 from ssd.engine.commands.linear import gaussian_ll
-from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
+from ssd.engine.commands.maximum import (
+    ML_OPTIONS,
+    MlResult,
+    finish,
+    iteration_log,
+    log_heading,
+    ml_covariance,
+    model_test,
+)
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.errors import unsupported
 from ssd.engine.missing import FloatArray
@@ -82,9 +90,7 @@ def hetregress(session: Session, line: Line) -> None:
     X, Z = with_constant(mean.X, constant), with_constant(variance.X)
     start = np.concatenate([ols.coefficients, step])
     fit = maximize(HeteroskedasticNormal(y), [Equation(X), Equation(Z)], start, w)
-    if not line.flag("nolog"):
-        session.log.line()
-        session.log.line("Fitting full model:")
+    log_heading(session, line, "Fitting full model:")
     iteration_log(session, line, fit, vce)
     depvar = operated_name(outcome)
     names = [f"{depvar}:{each}" for each in mean.design.names] + [f"lnsigma2:{each}" for each in variance.design.names]

@@ -209,7 +209,7 @@ def _reliabilities(session: Session, line: Line, names: list[str]) -> FloatArray
     if len(words) % 2:
         raise invalid_syntax("option reliab() incorrectly specified")
     for name, typed in zip(words[::2], words[1::2], strict=True):
-        full = session.expand_varlist(name)[0]
+        full = session.variable_named(name)
         if full not in names:
             raise StataError(198, f"{full} in reliab() is not a regressor")
         value = session.evaluate_number(typed)

@@ -141,7 +141,7 @@ def _statistics(equations: list[str]) -> Statistics:
         from ssd.engine.commands.postestimation_predict import _equation_name
 
         name = _equation_name(request.estimation, request.line.text_option("equation")) or equations[0]
-        return np.asarray(request.session.evaluate(name), dtype=np.float64)[request.rows] - request.xb
+        return request.session.evaluate_numbers(name)[request.rows] - request.xb
 
     return Statistics({"residuals": residuals}, "xb", "(option xb assumed; fitted values)", equations[0])
 

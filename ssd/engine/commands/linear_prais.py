@@ -26,7 +26,8 @@ from ssd.engine.commands.linear import LinearFit, fit_linear, print_linear_heade
 from ssd.engine.data.timeseries import require_time
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray
-from ssd.engine.output.estimation import CoefficientTable, number, print_coefficients
+from ssd.engine.output.estimation import CoefficientTable, fixed, number, print_coefficients
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.linear import least_squares, with_constant
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def prais(session: Session, line: Line) -> None:
     transformed = (y, X)
     for _ in range(limit):
         new = estimate(y - X @ b, k)
+        if not np.isfinite(new):
+            raise StataError(2001, "insufficient observations")
         transformed = _transform(y, X, new, corc)
         b = least_squares(transformed[1], transformed[0], None, constant=False).coefficients
         history.append(new)
@@ -119,7 +122,7 @@ def prais(session: Session, line: Line) -> None:
     if not line.flag("nolog"):
         session.log.line()
         for index, value in enumerate(history):
-            session.log.line(f"Iteration {index}:  rho = {value:.4f}")
+            session.log.line(f"{f'Iteration {index}:':<13} rho = {fixed(value, 4)}")
     rows = sample.rows.copy()
     if corc:
         rows[np.flatnonzero(rows)[0]] = False
@@ -159,7 +162,7 @@ def _with_constant_counted(fit: LinearFit, robust: bool, constant: bool) -> Line
         W, rank = wald(fit.b[:-1], fit.V[:-1, :-1])
         F = W / df_m if rank == df_m else float("nan")
     else:
-        F = fit.mss / df_m / (fit.rss / (fit.n - fit.rank)) if df_m else 0.0
+        F = quotient(fit.mss / df_m, quotient(fit.rss, fit.n - fit.rank)) if df_m else 0.0
     return replace(fit, df_m=df_m, F=F)
 
 

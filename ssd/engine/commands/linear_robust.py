@@ -14,6 +14,7 @@ from ssd.engine.commands.estimation import (
     build_regressors,
     finish_sample,
     level_of,
+    marked_sample,
     operated_name,
     outcome_and_terms,
     replay,
@@ -141,8 +142,7 @@ def _iterations(session: Session, fit: RobustFit) -> None:
 def _statistics(depvar: str) -> Statistics:
     def leverage_of(request: Request) -> FloatArray:
         X = request.linear.matrix(request.rows)
-        sample = request.session.e.sample
-        assert sample is not None
+        sample = marked_sample(request.session)
         inverse = symmetric_inverse(np.asarray((full := request.linear.matrix(sample)).T @ full))
         return np.asarray(np.einsum("ij,ij->i", X @ inverse, X), dtype=np.float64)
 

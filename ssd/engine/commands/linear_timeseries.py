@@ -20,7 +20,7 @@ from ssd.engine.commands.estimation import (
     take_sample,
 )
 from ssd.engine.data.timeseries import require_time
-from ssd.engine.errors import StataError
+from ssd.engine.errors import StataError, insufficient_observations
 from ssd.engine.missing import FloatArray
 from ssd.engine.output.estimation import (
     CoefficientTable,
@@ -80,6 +80,8 @@ def newey(session: Session, line: Line) -> None:
         raise StataError(198, f"{settings.time} is not regularly spaced")
     ls = least_squares(X, y, sample.w, constant=constant)
     n, k = sample.n, ls.rank
+    if n <= k:
+        raise insufficient_observations()
     weights = np.ones(len(y)) if sample.w is None else sample.w
     scores = with_constant(X, constant) * (ls.residuals * weights)[:, None]
     V = sandwich(ls.inverse, newey_meat(scores, panel, lags), n / (n - k))

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, level_of, parse_varlist
+from ssd.engine.commands.estimation import (
+    Estimation,
+    SessionSource,
+    display_style,
+    estimation_of,
+    level_of,
+    parse_varlist,
+    refuse_display_options,
+)
 from ssd.engine.commands.margins_contrasts import (
     Axis,
     Block,
@@ -23,7 +31,13 @@ from ssd.engine.commands.margins_contrasts import (
     take_operators,
 )
 from ssd.engine.commands.margins_expression import parse_expression
-from ssd.engine.commands.margins_scenario import Scenario, ScenarioColumns, legend, parse_at
+from ssd.engine.commands.margins_scenario import (
+    Scenario,
+    ScenarioColumns,
+    legend,
+    parse_at,
+    relations_of,
+)
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.options import read_options
 from ssd.engine.missing import MISSING, BoolArray
@@ -43,6 +57,7 @@ if TYPE_CHECKING:
 from ssd.engine.commands.margins_cells import (
     Cell,
     MarginsRequest,
+    Predictor,
     averaging_weights,
     derivative,
     level_change,
@@ -54,9 +69,9 @@ from ssd.engine.commands.margins_cells import (
 @command(
     "margins",
     "[anything] [if] [in] [, DYDX(string) EYEX(string) DYEX(string) EYDX(string) ATMEANS OVER(string) "
-    "PREDict(string) EXPression(string) Level(cilevel) POST NOATlegend NOSE VCE(string) SUBpop(string) "
+    "EXPression(string) Level(cilevel) POST NOATlegend NOSE VCE(string) SUBpop(string) "
     "CONTinuous NOEsample FORCE NOESTIMcheck PWCompare PWCompare(string) CONTrast CONTrast(string) "
-    "MCOMPare(string) *]",
+    "MCOMPare(string) BASElevels *]",
     stored="r(N) r(b) r(V) r(table) r(at) r(title) r(expression) r(xvars) r(derivatives); with post e(b) e(V)",
     refused="expression() with dydx() and its kin, vce(unconditional), subpop(), within(), asbalanced, nose; "
     "the operators gw., h., j., p., q. and custom {}; contrast(overall, atjoint, lincom); "
@@ -72,7 +87,7 @@ def margins(session: Session, line: Line) -> None:
         raise unsupported(f"vce({vce}) of margins is")
     estimation = estimation_of(session)
     level = level_of(session, line)
-    at_texts = _at_options(line)
+    at_texts, predict_texts = _repeated_options(line)
     effects = [name for name in ("dydx", "eyex", "dyex", "eydx") if line.text_option(name)]
     if len(effects) > 1:
         raise StataError(198, f"only one of {effects[0]}() and {effects[1]}() is allowed")
@@ -85,12 +100,15 @@ def margins(session: Session, line: Line) -> None:
     typed = line.text_option("expression")
     expression = None
     if typed:
-        if effects or line.text_option("predict"):
+        if effects or predict_texts:
             raise unsupported("expression() with effects or predict() is")
         expression = parse_expression(session, estimation, rows, typed, source)
-        predictor = expression.first
+        predictors = [expression.first]
     else:
-        predictor = predictor_of(session, estimation, rows, line.text_option("predict") or "", source)
+        every = estimation.predictions.get("every_prediction")
+        texts = predict_texts or (every(session) if callable(every) else [""])
+        predictors = [predictor_of(session, estimation, rows, text, source) for text in texts]
+    predictor = predictors[0]
     for linear in predictor.equations:
         rows = rows & linear.defined
     if not rows.any():
@@ -98,22 +116,28 @@ def margins(session: Session, line: Line) -> None:
     request = MarginsRequest(
         session, predictor, session.e.matrices["b"].values.shape[1], averaging_weights(session, estimation, rows), rows,
         source, effects[0] if effects else "", own=expression.cell if expression is not None else None,
+        predictors=predictors,
     )  # fmt: skip
+    if session.e.sample is not None and len(session.e.sample) == session.data.n_obs:
+        for linear in predictor.equations:
+            request.relations += relations_of(linear.design, source, session.e.sample)
     _run(session, line, estimation, request, at_texts, level)
 
 
-def _at_options(line: Line) -> list[str]:
-    """Texts of the (repeatable) at() options. Raises r(198) for anything else that was not declared."""
-    texts = []
+def _repeated_options(line: Line) -> tuple[list[str], list[str]]:
+    """Texts of the repeatable at() and predict() options. Raises r(198) for anything else that was not declared."""
+    at_texts, predict_texts = [], []
     extra = line.options.get("*")
     for item in read_options(extra if isinstance(extra, str) else ""):
         if item.word == "at" and item.value is not None:
-            texts.append(item.value)
+            at_texts.append(item.value)
+        elif item.value is not None and len(item.word) >= 4 and "predict".startswith(item.word):
+            predict_texts.append(item.value)
         else:
             if item.word in {"within", "asbalanced", "group", "emptycells"}:
                 raise unsupported(f"option {item.word} of margins is")
             raise StataError(198, f"option {item.named} not allowed")
-    return texts
+    return at_texts, predict_texts
 
 
 _HEADINGS = {"dydx": "dy/dx", "eyex": "ey/ex", "dyex": "dy/ex", "eydx": "ey/dx"}
@@ -148,6 +172,8 @@ def _run(
     plan = _Plan(scenarios, over, over_axes, _level_terms(session, marginlist, request))
     if request.effect:
         xvars = _effect_terms(session, line.text_option(request.effect) or "", request)
+        if not xvars:
+            raise StataError(322, f"invalid {request.effect}() option;\nthe model has no such covariates")
         names = _effects(request, plan, xvars)
     else:
         xvars = []
@@ -167,14 +193,17 @@ def _run(
     conditional = _is_conditional(request, plan)
     title = _title(request, plan, conditional)
     if line.options.get("pwcompare") or line.options.get("contrast") or asked or over_asked:
-        compared = Margins(names, b, V, df, level, _HEADINGS.get(request.effect, ""))
+        refuse_display_options(line, "margins with contrasts or pairwise comparisons")
+        lost = np.array([not cell.estimable for cell in request.cells])
+        compared = Margins(names, b, V, df, level, _HEADINGS.get(request.effect, ""), lost)
         _compare(session, line, request, plan, compared, title, xvars, operators)
         return
     table = CoefficientTable(
         names, b, V, "", df, level, "Delta-method",
         coefficient_heading=_HEADINGS.get(request.effect, "Margin"),
         data=session.data, equation_headings=bool(request.effect) and any(":" in name for name in names),
-        not_estimable=bad,
+        not_estimable=bad, base_levels=line.flag("baselevels"), style=display_style(session, line),
+        base_equations=frozenset(n.rpartition(":")[0] for n in names if re.match(r"\d+b\.\w+:", n)),
     )  # fmt: skip
     _show(session, line, request, plan, table, title, xvars)
     _store(session, line, request, plan, table, title, xvars)
@@ -273,20 +302,26 @@ def _effect_terms(session: Session, text: str, request: MarginsRequest) -> list[
         typed = term[0]
         found = next((e for e in available if e[0] == typed.variable and e[1] == typed.operator), None)
         if found is None:
-            raise StataError(322, f"invalid dydx() option;\nvariable {part.variable} not found in list of covariates")
+            raise StataError(322, f"invalid dydx() option;\nvariable {typed.variable} not found in list of covariates")
         if found not in chosen:
             chosen.append(found)
     return chosen
 
 
-def _prefixes(request: MarginsRequest, plan: _Plan) -> list[tuple[list[str], Scenario, ScenarioColumns]]:
-    """Name parts, scenario and rows of every combination of over groups and at points."""
+def _prefixes(
+    request: MarginsRequest, plan: _Plan
+) -> list[tuple[list[str], MarginsRequest, Scenario, ScenarioColumns]]:
+    """Name parts, prediction, scenario and rows of every combination of predictions, at points and over groups."""
     groups = plan.over or [("", request.rows)]
     found = []
-    for index, scenario in enumerate(plan.scenarios):
-        at = [f"{index + 1}._at"] if len(plan.scenarios) > 1 else []
-        for name, mask in groups:
-            found.append(([*at, *([name] if name else [])], scenario, request.columns(mask)))
+    for number, predictor in enumerate(request.predictors):
+        predicted = [f"{number + 1}._predict"] if len(request.predictors) > 1 else []
+        single = replace(request, predictor=predictor)
+        for index, scenario in enumerate(plan.scenarios):
+            at = [f"{index + 1}._at"] if len(plan.scenarios) > 1 else []
+            for name, mask in groups:
+                parts = [*predicted, *at, *([name] if name else [])]
+                found.append((parts, single, scenario, request.columns(mask)))
     return found
 
 
@@ -294,14 +329,14 @@ def _predictive(request: MarginsRequest, plan: _Plan) -> list[str]:
     names: list[str] = []
     prefixes = _prefixes(request, plan)
     if not plan.level_terms:
-        for parts, scenario, columns in prefixes:
-            request.cells.append(prediction(request, columns, scenario))
+        for parts, single, scenario, columns in prefixes:
+            request.cells.append(prediction(single, columns, scenario))
             names.append("#".join(parts) or "_cons")
         return _marked(names)
     for variables, combos in plan.level_terms:
-        for parts, scenario, columns in prefixes:
+        for parts, single, scenario, columns in prefixes:
             for combo in combos:
-                request.cells.append(prediction(request, columns, scenario.with_levels(combo)))
+                request.cells.append(prediction(single, columns, scenario.with_levels(combo)))
                 names.append("#".join([*parts, *(f"{combo[v]:.0f}.{v}" for v in variables)]))
     return _marked(names)
 
@@ -341,9 +376,9 @@ def _effects(request: MarginsRequest, plan: _Plan, xvars: list[tuple[str, str, b
         if not is_factor:
             label = f"{operator}.{variable}" if operator else variable
             block = []
-            for parts, scenario, columns in prefixes:
+            for parts, single, scenario, columns in prefixes:
                 for extra, combo in combos:
-                    request.cells.append(derivative(request, columns, scenario.with_levels(combo), variable, operator))
+                    request.cells.append(derivative(single, columns, scenario.with_levels(combo), variable, operator))
                     block.append("#".join([*parts, *extra]))
             names += [f"{label}:{name}" for name in _marked(block)] if several else [label]
             continue
@@ -352,13 +387,13 @@ def _effects(request: MarginsRequest, plan: _Plan, xvars: list[tuple[str, str, b
         for level in factors[variable]:
             mark = "b" if level == reference else ""
             block = []
-            for parts, scenario, columns in prefixes:
+            for parts, single, scenario, columns in prefixes:
                 for extra, combo in combos:
                     if level == reference:
                         request.cells.append(Cell(0.0, np.zeros(request.p)))
                     else:
                         request.cells.append(
-                            level_change(request, columns, scenario.with_levels(combo), variable, level, reference)
+                            level_change(single, columns, scenario.with_levels(combo), variable, level, reference)
                         )
                     block.append("#".join([*parts, *extra]))
             label = f"{level}{mark}.{variable}"
@@ -413,12 +448,18 @@ def _print_head(
              "opg": "OPG"}.get(vce, vce)  # fmt: skip
     log.line(f"Model VCE: {shown}")
     log.line()
-    described = [part for part in (request.predictor.label, request.predictor.expression) if part]
-    log.line(f"Expression: {', '.join(described)}")
+    several = len(request.predictors) > 1
+    if not several:
+        log.line(f"Expression: {_described(request.predictor)}")
     if request.effect:
         heading = _HEADINGS[request.effect]
         names = [_effect_label(request, variable, operator, factor) for variable, operator, factor in xvars]
         log.line(f"{heading} wrt:  {' '.join(names)}")
+        if several:
+            log.line()
+    if several:
+        for number, predictor in enumerate(request.predictors):
+            log.line(f"{number + 1}._predict: {_described(predictor)}")
     if plan.over:
         log.line(f"Over:       {' '.join(axis.variable for axis in plan.over_axes)}")
     fixed = any(s.fixed or s.averaged for s in plan.scenarios)
@@ -427,6 +468,10 @@ def _print_head(
         for text in legend(plan.scenarios, joined, request.columns(request.rows)):
             log.line(text)
     log.line()
+
+
+def _described(predictor: Predictor) -> str:
+    return ", ".join(part for part in (predictor.label, predictor.expression) if part)
 
 
 def _settings(plan: _Plan) -> list[dict[str, float]]:
@@ -532,6 +577,8 @@ def _blocks(
     """Which margins belong together: one block per term, and per variable of dydx()."""
     n_at, n_over = len(plan.scenarios), max(len(plan.over), 1)
     outer: list[Axis] = []
+    if len(request.predictors) > 1:
+        raise unsupported("comparisons of margins of several predictions (choose one with predict()) are")
     if n_at > 1:
         numbers = [str(k + 1) for k in range(n_at)]
         outer.append(Axis("_at", numbers, numbers, at))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.estimation import Estimation, SessionSource
-from ssd.engine.commands.margins_scenario import Scenario, ScenarioColumns
+from ssd.engine.commands.margins_scenario import Relation, Scenario, ScenarioColumns
 from ssd.engine.commands.postestimation_predict import Linear, linear_prediction
 from ssd.engine.commands.postestimation_statistics import Statistics
 from ssd.engine.errors import StataError, unsupported
@@ -63,18 +63,21 @@ class MarginsRequest:
     """dydx, eyex, dyex, eydx or empty for predictive margins."""
     cells: list[Cell] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
     own: Callable[[ScenarioColumns, Scenario], Cell] | None = None
     """How a margin of expression() is computed."""
+    predictors: list[Predictor] = field(default_factory=list)
+    """All predictions asked for, of the same model; `predictor` is the first, or that of the current margin."""
 
     def columns(self, rows: BoolArray) -> ScenarioColumns:
-        return ScenarioColumns(self.source, rows, self.weights[rows])
+        return ScenarioColumns(self.source, rows, self.weights[rows], self.relations)
 
 
 def averaging_weights(session: Session, estimation: Estimation, rows: BoolArray) -> FloatArray:
     weights = rows.astype(np.float64)
     kind, expression = estimation.weights
     if kind:
-        typed = np.broadcast_to(np.asarray(session.evaluate(expression), dtype=np.float64), rows.shape)
+        typed = session.evaluate_numbers(expression)
         weights = np.where(rows & ~is_missing(typed), typed, 0.0)
     return weights
 
@@ -106,6 +109,9 @@ def predictor_of(
     wanted = next((word for word in words if word != "nooffset"), "")
     own = estimation.predictions.get("statistics")
     if not wanted and command_name not in _RESPONSES and isinstance(own, Statistics) and own.default != "xb":
+        # Conditional probabilities have no margins; those of xtlogit, fe are of the linear prediction.
+        if command_name == "xtlogit" and own.default == "pc1":
+            return predictor_of(session, estimation, rows, f"xb {text}", source)
         raise unsupported(f"margins after {command_name} without predict(xb) is")
     linear = linear_prediction(session, estimation, rows, offset=offset, source=source)
     default, response, label = _RESPONSES.get(command_name, ("xb", identity, "Linear prediction"))
@@ -118,6 +124,8 @@ def predictor_of(
             label, response = "Linear prediction", identity
         elif command_name == "xtreg" and session.e.macros.get("model") in {"fe", "re"}:
             label = "Linear prediction"
+    elif chosen == "pu0" and command_name in {"clogit", "xtlogit"}:
+        label, response = "Pr({depvar}|fixed effect is 0)", logit_mean
     elif chosen != default:
         raise StataError(198, f"prediction statistic {chosen} is not appropriate with margins")
     shown = f"predict({chosen})" if wanted else "predict()"

@@ -14,7 +14,7 @@ import numpy as np
 from ssd.engine.commands.contrasts import adjusted_tests, comparison_method, method_heading
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.options import read_options
-from ssd.engine.missing import FloatArray
+from ssd.engine.missing import MISSING, BoolArray, FloatArray
 from ssd.engine.output.estimation import CoefficientTable, result_table
 from ssd.engine.output.formats import format_value
 from ssd.engine.results import Matrix, ResultSet
@@ -65,6 +65,13 @@ class Margins:
     level: float
     coefficient: str
     """Heading of effects (`dy/dx`), empty for predictions."""
+    lost: BoolArray
+    """Margins that cannot be estimated; comparisons with them cannot either."""
+
+    def estimable(self, rows: FloatArray) -> BoolArray:
+        """Which comparisons leave the lost margins out."""
+        known: BoolArray = ~np.any(rows[:, self.lost] != 0.0, axis=1)
+        return known
 
 
 def take_operators(text: str) -> tuple[str, dict[str, str], bool]:
@@ -209,9 +216,8 @@ def show_contrasts(
     shown = [term for term in terms if term.named or options.effects]
     R = np.vstack([term.rows for term in terms])
     names = [f"{term.heading}:{name}" if term.heading else name for term in terms for name in term.names]
-    b, V = R @ margins.b, R @ margins.V @ R.T
-    multiplier, p = adjusted_tests(b / np.sqrt(np.diag(V)), options.method, len(b), len(b) + 1, margins.df,
-                                   margins.level)  # fmt: skip
+    b, V = _compared(margins, R)
+    multiplier, p = adjusted_tests(_ratios(b, V), options.method, len(b), len(b) + 1, margins.df, margins.level)
     if shown:
         _print_contrasts(session, margins, shown, options, multiplier, p, terms)
     table = result_table(CoefficientTable(names, b, V, df=margins.df, level=margins.level))
@@ -227,7 +233,26 @@ def show_contrasts(
     return results
 
 
+def _compared(margins: Margins, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Values and covariances of the comparisons; 0 for those that cannot be estimated."""
+    b, V = rows @ margins.b, rows @ margins.V @ rows.T
+    lost = ~margins.estimable(rows)
+    b[lost] = 0.0
+    V[lost, :] = V[:, lost] = 0.0
+    return b, V
+
+
+def _ratios(b: FloatArray, V: FloatArray) -> FloatArray:
+    """z or t statistics, 0 where the standard error is."""
+    se = np.sqrt(np.clip(np.diag(V), 0.0, None))
+    return np.asarray(np.divide(b, se, out=np.zeros_like(b), where=se > 0.0), dtype=np.float64)
+
+
 def _test(margins: Margins, rows: FloatArray) -> tuple[int, float, float]:
+    """Degrees of freedom, statistic and p of what can be estimated; 0 degrees when nothing can."""
+    rows = rows[margins.estimable(rows)]
+    if not len(rows):
+        return 0, MISSING, MISSING
     W, rank = wald(rows @ margins.b, rows @ margins.V @ rows.T)
     if margins.df is None:
         return rank, W, chi2_tail(W, rank)
@@ -239,7 +264,7 @@ def _print_tests(
 ) -> list[tuple[str, int, float, float]]:
     log = session.log
     texts = [text for term in terms for text in (term.title, term.heading, *(label for label, _ in term.tests))]
-    width = max(12, *(len(text) + 1 for text in texts))
+    width = max([12, *(len(text) + 1 for text in texts)])
     bar = "-" * (width + 1) + "+" + "-" * 34
     log.line("-" * (width + 36))
     log.line(" " * width + f" |{'df':>11}{kind:>12}{'P>' + kind:>11}")
@@ -278,6 +303,8 @@ def _print_tests(
 
 
 def _cells(df: int, statistic: float, p: float) -> str:
+    if df == 0:
+        return f"{'.':>11}  (not testable)"
     return f"{df:11d}{statistic:12.2f}{p:11.4f}"
 
 
@@ -301,7 +328,7 @@ def _print_table(
     """Contrasts with their delta-method standard errors, tests and intervals as `mode` asks."""
     log = session.log
     texts = [text for heading, title, labels, _, _ in groups for text in (heading, title, *labels)]
-    width = max(12, *(len(text) + 1 for text in texts))
+    width = max([12, *(len(text) + 1 for text in texts)])
     letter = "z" if margins.df is None else "t"
     tests, intervals = mode != "cieffects", mode != "pveffects"
     effect = margins.coefficient
@@ -324,7 +351,10 @@ def _print_table(
             last = heading_text
         if title:
             log.line(f"{title:>{width}} |")
-        for row, label, each in zip(rows, labels, p, strict=True):
+        for row, label, each, known in zip(rows, labels, p, margins.estimable(rows), strict=True):
+            if not known:
+                log.line(f"{label:>{width - 1}}  |{'.':>11}  (not estimable)")
+                continue
             b, se = float(row @ margins.b), math.sqrt(max(float(row @ margins.V @ row), 0.0))
             text = f"  {format_value(b, '%9.0g'):>9}  {format_value(se, '%9.0g'):>9}"
             if tests:
@@ -374,8 +404,8 @@ def show_pairs(
         several = len(axes) > 1
         labels = [f"({shown[j]}) vs ({shown[i]})" if several else f"{shown[j]} vs {shown[i]}" for i, j in pairs]
         title = "#".join(axis.variable for axis in axes)
-        se = np.sqrt(np.einsum("ij,jk,ik->i", R, margins.V, R))
-        multiplier, p = adjusted_tests(R @ margins.b / se, method, len(pairs), len(cells), margins.df, margins.level)
+        ratios = _ratios(*_compared(margins, R))
+        multiplier, p = adjusted_tests(ratios, method, len(pairs), len(cells), margins.df, margins.level)
         groups.append((block.heading, title, labels, R, p))
         counts.append((title, len(pairs)))
         rows.append(R)
@@ -388,8 +418,8 @@ def show_pairs(
         _print_counts(session, counts)
     _print_table(session, margins, groups, mode, multiplier, titles[method])
     R = np.vstack(rows)
-    table = result_table(CoefficientTable(names, R @ margins.b, R @ margins.V @ R.T, df=margins.df,
-                                          level=margins.level))  # fmt: skip
+    b, V = _compared(margins, R)
+    table = result_table(CoefficientTable(names, b, V, df=margins.df, level=margins.level))
     half = multiplier * table.values[1]
     table.values[3], table.values[4], table.values[5] = (
         np.concatenate(p_values), table.values[0] - half, table.values[0] + half,
@@ -398,15 +428,15 @@ def show_pairs(
     results = ResultSet(scalars={"level": margins.level, "k_terms": float(len(groups))})
     results.macros = {"mcmethod_vs": method}
     results.matrices = {
-        "b_vs": Matrix((R @ margins.b).reshape(1, -1), ["r1"], names),
-        "V_vs": Matrix(R @ margins.V @ R.T, list(names), list(names)), "table_vs": table,
+        "b_vs": Matrix(b.reshape(1, -1), ["r1"], names),
+        "V_vs": Matrix(V, list(names), list(names)), "table_vs": table,
     }  # fmt: skip
     return results
 
 
 def _print_counts(session: Session, counts: list[tuple[str, int]]) -> None:
     log = session.log
-    width = max(12, *(len(title) for title, _ in counts))
+    width = max([12, *(len(title) for title, _ in counts)])
     log.line("-" * (width + 15))
     log.line(" " * width + " |    Number of")
     log.line(" " * width + " |  comparisons")

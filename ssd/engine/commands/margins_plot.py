@@ -73,6 +73,10 @@ def marginsplot(session: Session, line: Line) -> None:
     several = sum(layer.keyed for layer in panel.layers) > 1
     graph.legend.shown = several
     graph.legend.position = graph.legend.position or 3
+    identifying = [each for each in dimensions if each]
+    if identifying:
+        session.log.line()
+        session.log.line(f"Variables that uniquely identify margins: {' '.join(identifying)}")
     show_panel(session, panel, options, graph)
 
 

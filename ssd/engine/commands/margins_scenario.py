@@ -33,8 +33,11 @@ class Scenario:
 class ScenarioColumns:
     """Design-matrix columns and their derivatives on selected rows under a scenario."""
 
-    def __init__(self, source: Source, rows: BoolArray, weights: FloatArray) -> None:
+    def __init__(
+        self, source: Source, rows: BoolArray, weights: FloatArray, relations: list[Relation] | None = None
+    ) -> None:
         self.source = source
+        self.relations = relations or []
         self.rows = rows
         self.n = int(np.count_nonzero(rows))
         self.weights = weights
@@ -84,10 +87,55 @@ class ScenarioColumns:
         return np.column_stack(columns) if columns else np.zeros((self.n, 0))
 
     def touches_empty(self, design: Design, scenario: Scenario) -> bool:
-        """The scenario puts weight on an empty cell, so that its margin cannot be estimated."""
-        return any(
+        """Whether the margin cannot be estimated: the scenario puts weight on an empty cell, or breaks the relation
+        that made the model leave a column out."""
+        if any(
             column.status == "empty" and bool(np.any(self.column(column, scenario) != 0.0)) for column in design.columns
-        )
+        ):
+            return True
+        share = self.weights / self.weights.sum()
+        for relation in self.relations:
+            if relation.design is design:
+                wanted = float(share @ self.column(relation.column, scenario))
+                got = float(share @ self.matrix(design, scenario) @ relation.weights)
+                if abs(wanted - got) > 1e-7 * max(abs(wanted), abs(got), 1.0):
+                    return True
+        return False
+
+
+@dataclass(frozen=True)
+class Relation:
+    """An omitted column as the sum of the active ones (and the constant) it equals in the estimation sample."""
+
+    design: Design
+    column: Column
+    weights: FloatArray
+
+
+def relations_of(design: Design, source: Source, sample: BoolArray) -> list[Relation]:
+    """Relations of the omitted factor columns; none for columns that other regressors than the design's explain.
+
+    Omitted continuous variables are taken as 0, without a check.
+    """
+    omitted = [
+        column
+        for column in design.columns
+        if column.status == "omitted" and any(part.level is not None for part in column.parts)
+    ]
+    if not omitted:
+        return []
+    X = design.matrix(source, sample)
+    if design.constant:
+        X = np.column_stack([X, np.ones(len(X))])
+    if not X.shape[1]:
+        return []
+    found = []
+    for column in omitted:
+        y = column.values(source)[sample]
+        weights, *_ = np.linalg.lstsq(X, y, rcond=None)
+        if np.abs(y - X @ weights).max(initial=0.0) <= 1e-8 * max(np.abs(y).max(initial=0.0), 1.0):
+            found.append(Relation(design, column, np.asarray(weights, dtype=np.float64)))
+    return found
 
 
 _ITEM = re.compile(
@@ -130,7 +178,7 @@ def parse_at(session: Session, text: str, design: Design, columns: ScenarioColum
 
 def _variable(session: Session, name: str, design: Design) -> str:
     bare = name.rpartition(".")[2]
-    found = session.expand_varlist(bare)[0]
+    found = session.variable_named(bare)
     if found not in design.variables:
         raise StataError(322, f"{found} not found in list of covariates")
     return found

@@ -10,9 +10,11 @@ import numpy as np
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import SessionSource, build_regressors, parse_varlist, take_sample
 from ssd.engine.commands.matrix_expression import evaluate_matrix, stored
+from ssd.engine.data.storage import STORAGE
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.missing import MISSING, is_missing
 from ssd.engine.output.formats import format_value
+from ssd.engine.output.matrices import heading_lines
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.linear import with_constant
 from ssd.engine.stats.terms import split_words
@@ -201,7 +203,7 @@ def list_matrix(
     """Print a matrix as `matrix list` does; a symmetric one shows its lower half."""
     n, m = value.values.shape
     A = value.values
-    symmetric = n == m and n > 1 and value.rows == value.cols and np.array_equal(A, A.T)
+    symmetric = n == m and n > 1 and np.array_equal(A, A.T)
     log = session.log
     if blank:
         log.line()
@@ -212,11 +214,12 @@ def list_matrix(
     row_names = [r.rpartition(":")[2] for r in value.rows]
     col_equations = [c.rpartition(":")[0] for c in value.cols]
     col_names = [c.rpartition(":")[2] for c in value.cols]
+    headings = heading_lines(col_names)
     labels = [f"{eq}:{row}" if eq else row for eq, row in zip(row_equations, row_names, strict=True)]
     stub = max((len(label) for label in labels), default=0) if names else 0
     width = max((len(cell) for row in text for cell in row), default=1)
     if names:
-        width = max(width, *(len(c) for c in col_names), *(len(c) + (1 if c else 0) for c in col_equations))
+        width = max(width, *(len(c) for line in headings for c in line), *(len(c) + 1 for c in col_equations))
     width += 2
     per_block = max(1, (log.linesize - stub) // width)
     for start in range(0, m, per_block):
@@ -226,7 +229,8 @@ def list_matrix(
         if names:
             if any(col_equations):
                 log.line(" " * stub + "".join(f"{col_equations[j] + ':':>{width}}" for j in columns))
-            log.line(" " * stub + "".join(f"{col_names[j]:>{width}}" for j in columns))
+            for line in headings:
+                log.line(" " * stub + "".join(f"{line[j]:>{width}}" for j in columns))
         for i in range(n):
             cells = [f"{text[i][j]:>{width}}" for j in columns if not (symmetric and half and j > i)]
             if cells or not symmetric:
@@ -370,6 +374,8 @@ def svmat(session: Session, line: Line) -> None:
     if not 1 <= len(words) <= 2:
         raise invalid_syntax()
     storage = words[0] if len(words) == 2 else None
+    if storage is not None and storage not in STORAGE:
+        raise invalid_syntax()
     source = stored(session, words[-1])
     n, m = source.values.shape
     naming = line.text_option("names") or f"{words[-1]}"
@@ -382,6 +388,7 @@ def svmat(session: Session, line: Line) -> None:
         names = [words[-1] + name for name in bare]
     else:
         names = [f"{naming.rstrip('*')}{j + 1}" for j in range(m)]
+    session.data.require_new(names)
     if n > session.data.n_obs:
         session.run(f"set obs {n}", quiet=True)
     for name, column in zip(names, source.values.T, strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ssd.engine.commands.declare import Line
 from ssd.engine.commands.estimation import Estimation, Sample, Vce, command_line, store, vce_macros
-from ssd.engine.errors import StataError
+from ssd.engine.errors import StataError, insufficient_observations
 from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output.estimation import (
     CoefficientTable,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 ML_OPTIONS = (
-    "vce(string) Robust CLuster(varname) Level(cilevel) noLOg noCONStant BASElevels ITERate(integer 300) "
+    "vce(string) Robust CLuster(varname) Level(cilevel) LOg noLOg noCONStant BASElevels ITERate(integer 300) "
     "TOLerance(real 1e-6) noHEader noTABle DIFficult TECHnique(string) CONSTraints(numlist)"
 )
 
@@ -48,14 +48,17 @@ def score_covariance(
     bread: FloatArray, scores: FloatArray, sample: Sample, vce: Vce, weights: FloatArray | None = None
 ) -> FloatArray:
     """`weights` are those of the likelihood; by default the weights as typed."""
-    typed = sample.raw if weights is None else weights
-    w = np.ones(len(scores)) if typed is None else typed
+    w = sample.likelihood_weights if weights is None else weights
+    if sample.survey is not None:
+        return sandwich(bread, sample.survey.meat(scores * w[:, None], sample.rows))
     if vce.kind == "opg":
         return symmetric_inverse(scores.T @ (scores * w[:, None]))
     if not vce.is_robust:
         return bread
     if vce.kind == "cluster":
         groups = sample.n_clusters
+        if groups < 2:
+            raise insufficient_observations()
         return sandwich(bread, meat(scores * w[:, None], sample.clusters, groups), groups / (groups - 1.0))
     n = sample.n
     if sample.frequencies is not None:
@@ -68,8 +71,15 @@ def likelihood_word(vce: Vce) -> str:
     return "Log pseudolikelihood" if vce.is_robust else "Log likelihood"
 
 
-def iteration_log(session: Session, line: Line, maximum: Maximum, vce: Vce) -> None:
-    """One line per iteration, as Stata 18 prints them; nothing with nolog.
+def log_heading(session: Session, line: Line, text: str) -> None:
+    """The line that names a stage of the fit, after a blank one; nothing with nolog."""
+    if not line.flag("nolog"):
+        session.log.line()
+        session.log.line(text)
+
+
+def iteration_log(session: Session, line: Line, maximum: Maximum, vce: Vce, *, spaced: bool = True) -> None:
+    """A blank line (when `spaced`) and one line per iteration, as Stata 18 prints them; nothing with nolog.
 
     Raises r(430) when the maximum took more iterations than `iterate()` allows.
     """
@@ -78,9 +88,12 @@ def iteration_log(session: Session, line: Line, maximum: Maximum, vce: Vce) -> N
         raise StataError(430, "convergence not achieved")
     if line.flag("nolog"):
         return
+    if spaced:
+        session.log.line()
     for i, value in enumerate(maximum.iterations):
         mark = "(not concave)" if maximum.not_concave[i] and i < last else ""
-        session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}  {mark}".rstrip())
+        shown = f"{likelihood_word(vce)} = {number(value, '%10.0g'):>10}"
+        session.log.line(f"{f'Iteration {i}:':<13} {shown}  {mark}".rstrip())
 
 
 @dataclass
@@ -169,8 +182,10 @@ def _constrained(result: MlResult) -> frozenset[str]:
 def coefficient_table_of(
     result: MlResult, session: Session, line: Line, level: float, eform: str | None = None
 ) -> CoefficientTable:
+    outcomes = result.macros.get("depvar", result.depvar).split()
     return CoefficientTable(
-        result.names, result.b, result.V, result.depvar, result.df_t, level, result.vce.heading,
+        result.names, result.b, result.V, result.depvar if len(outcomes) < 2 else "", result.df_t, level,
+        result.vce.heading,
         coefficient_heading=eform or "Coefficient", eform=bool(eform),
         empty=frozenset(
             (f"{eq}:" if eq else "") + c.name for eq, d in result.designs.items() for c in d.columns
@@ -179,6 +194,7 @@ def coefficient_table_of(
         base_levels=line.flag("baselevels"), data=session.data, hidden_equations=result.hidden_equations,
         no_footer=result.no_footer, base_equations=result.base_equations, constrained=_constrained(result),
         width=result.name_width, untested=result.untested, untransformed=result.untransformed,
+        offset=result.macros.get("offset", ""),
     )  # fmt: skip
 
 

@@ -156,11 +156,11 @@ def _random_part(session: Session, subject: str, own: Line) -> RandomPart:
     if not colon:
         raise StataError(198, "invalid specification of random effects; a colon must follow the group variable")
     name = name.strip()
-    group = "" if name == "_all" else session.expand_varlist(name)[0]
+    group = "" if name == "_all" else session.variable_named(name)
     factor = ""
     words = effects.split()
     if len(words) == 1 and words[0][:2] in {"R.", "r."}:
-        factor = session.expand_varlist(words[0][2:])[0]
+        factor = session.variable_named(words[0][2:])
         words = []
     terms = parse_varlist(session, words) if words else []
     require_numeric(session, terms)
@@ -420,6 +420,6 @@ def _iteration_log(session: Session, report: MixedReport) -> None:
     log.line()
     log.line("Performing gradient-based optimization: ")
     for i, value in enumerate(report.iterations):
-        log.line(f"Iteration {i}:  {report.likelihood_word} = {number(value, '%10.0g'):>10}")
+        log.line(f"{f'Iteration {i}:':<13} {report.likelihood_word} = {number(value, '%10.0g'):>10}")
     log.line()
     log.line("Computing standard errors ...")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line
-from ssd.engine.commands.estimation import estimation_of
+from ssd.engine.commands.estimation import estimation_of, marked_sample, spread_over_sample
 from ssd.engine.commands.postestimation_statistics import Function, Statistics
 from ssd.engine.data.names import check_name
 from ssd.engine.errors import StataError, already_defined, unsupported
@@ -48,11 +48,7 @@ def _random_part(result: MixedResult) -> FloatArray:
 
 def _spread(request: Request, values: FloatArray) -> FloatArray:
     """Values of the estimation sample on the requested observations."""
-    sample = request.session.e.sample
-    assert sample is not None
-    full = np.full(len(sample), MISSING)
-    full[sample] = values
-    return full[request.rows]
+    return spread_over_sample(request.session, values)[request.rows]
 
 
 def _fitted(request: Request) -> FloatArray:
@@ -83,8 +79,7 @@ def predict_mixed(session: Session, line: Line) -> bool:
         return False
     result = _result(session)
     rows = line.sample(session)
-    assert session.e.sample is not None
-    inside = rows & session.e.sample
+    inside = rows & marked_sample(session)
     columns: list[tuple[FloatArray, str]] = []
     effects = result.model.effects(result.fit.b, result.fit.theta)
     for level, u, names, group in zip(result.model.levels, effects, result.names, result.groups, strict=True):
@@ -111,8 +106,7 @@ def predict_mixed(session: Session, line: Line) -> bool:
         if name in session.data.variables:
             raise already_defined(name)
     for name, (values, label) in zip(names_typed, columns, strict=True):
-        full = np.full(session.data.n_obs, MISSING)
-        full[session.e.sample] = values
+        full = spread_over_sample(session, values)
         full[~inside] = MISSING
         session.data.add(name, full, storage, label=label)
     missing = int(np.count_nonzero(~inside))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.estimation import marked_sample
 from ssd.engine.commands.repeated_runs import run_quietly, split_prefix
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.lang.quoting import split_comma
@@ -74,8 +75,7 @@ def nestreg(session: Session, line: Line) -> None:
     # All models use the observations of the largest one.
     every = " ".join(word for block in blocks for word in block)
     run_quietly(session, f"{declared.name} {depvar} {every}{tail}")
-    sample = session.e.sample
-    assert sample is not None
+    sample = marked_sample(session)
     session.data.add("__nestreg_sample", sample.astype(np.float64), "byte")
     rows: list[_Row] = []
     log = session.log

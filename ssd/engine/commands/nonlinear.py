@@ -23,6 +23,7 @@ from ssd.engine.commands.estimation import (
     vce_macros,
     weight_note,
 )
+from ssd.engine.commands.nonlinear_curves import CURVES, curve_start
 from ssd.engine.commands.parameter_expressions import Equation, Expressions, parse_expressions
 from ssd.engine.errors import StataError, insufficient_observations, invalid_syntax, unsupported
 from ssd.engine.missing import MISSING, FloatArray, is_missing
@@ -75,30 +76,6 @@ class _Expressions(Expressions):
 
 
 @dataclass(frozen=True)
-class _Curve:
-    """A built-in function: title, expression with `{x}` for the regressor and `{y}` for the outcome."""
-
-    title: str
-    expression: str
-    shown: str
-
-
-_CURVES = {
-    "exp3": _Curve("3-parameter asymptotic regression", "{b0}+{b1}*{b2}^X", "b0 + b1*b2^{x}"),
-    "exp2": _Curve("2-parameter exp. growth curve", "{b1}*{b2}^X", "b1*b2^{x}"),
-    "exp2a": _Curve("2-parameter asymptotic regression", "{b1}*(1-{b2}^X)", "b1*(1 - b2^{x})"),
-    "log4": _Curve(
-        "4-parameter logistic function", "{b0}+{b1}/(1+exp(-{b2}*(X-{b3})))", "b0 + b1/(1 + exp(-b2*({x} - b3)))"
-    ),
-    "log3": _Curve("3-parameter logistic function", "{b1}/(1+exp(-{b2}*(X-{b3})))", "b1/(1 + exp(-b2*({x} - b3)))"),
-    "gom4": _Curve(
-        "4-parameter Gompertz function", "{b0}+{b1}*exp(-exp(-{b2}*(X-{b3})))", "b0 + b1*exp(-exp(-b2*({x} - b3)))"
-    ),
-    "gom3": _Curve("3-parameter Gompertz function", "{b1}*exp(-exp(-{b2}*(X-{b3})))", "b1*exp(-exp(-b2*({x} - b3)))"),
-}
-
-
-@dataclass(frozen=True)
 class _Model:
     depvar: str
     expression: str
@@ -126,7 +103,7 @@ def _model(session: Session, text: str) -> _Model:
     if found is None:
         raise invalid_syntax()
     name = found.group(1)
-    if name not in _CURVES:
+    if name not in CURVES:
         raise unsupported(f"nl with the substitutable-expression program {name} is")
     names = session.expand_varlist(found.group(2))
     if len(names) != 2:
@@ -134,33 +111,8 @@ def _model(session: Session, text: str) -> _Model:
             102 if len(names) < 2 else 103, f"too {'few' if len(names) < 2 else 'many'} variables specified"
         )
     y, x = names
-    curve = _CURVES[name]
+    curve = CURVES[name]
     return _Model(y, curve.expression.replace("X", x), f"{curve.title}, {y} = {curve.shown.format(x=x)}", name, x)
-
-
-def _curve_start(model: _Model, x: FloatArray, y: FloatArray) -> dict[str, float]:
-    """Rough starting values of a built-in function from the range of the outcome and a straight line."""
-    spread = float(np.ptp(y)) or 1.0
-    low, high = float(y.min()), float(y.max())
-    slope = float(np.polyfit(x, y, 1)[0]) if np.ptp(x) > 0.0 else 0.0
-    if model.curve in {"exp2", "exp3", "exp2a"}:
-        base = low - 0.05 * spread if slope < 0.0 else high + 0.05 * spread
-        if model.curve == "exp2":
-            positive = y > 0.0
-            line = np.polyfit(x[positive], np.log(y[positive]), 1) if positive.sum() > 2 else np.array([0.0, 0.0])
-            return {"b1": math.exp(float(line[1])), "b2": math.exp(float(line[0]))}
-        line = np.polyfit(x, np.log(np.abs(y - base)), 1)
-        size = math.exp(float(line[1])) * (1.0 if slope < 0.0 else -1.0)
-        if model.curve == "exp2a":
-            return {"b1": base, "b2": min(math.exp(float(line[0])), 0.999)}
-        return {"b0": base, "b1": size, "b2": math.exp(float(line[0]))}
-    floor = low - 0.05 * spread if model.curve.endswith("4") else min(0.0, low - 0.05 * spread)
-    share = np.clip((y - floor) / (1.1 * spread + (low - floor)), 0.02, 0.98)
-    scale = np.log(share / (1.0 - share)) if model.curve.startswith("log") else -np.log(-np.log(share))
-    line = np.polyfit(x, scale, 1)
-    rate = float(line[0]) or 1e-3
-    start = {"b1": 1.1 * spread + low - floor, "b2": rate, "b3": -float(line[1]) / rate}
-    return {"b0": floor, **start} if model.curve.endswith("4") else start
 
 
 @command(
@@ -200,7 +152,7 @@ def nl(session: Session, line: Line) -> None:
         raise insufficient_observations()
     weight_note(session, sample, line)
     if model.curve and not line.text_option("initial"):
-        for name, value in _curve_start(model, session.data.numeric(model.regressor)[sample.rows], y).items():
+        for name, value in curve_start(model.curve, session.data.numeric(model.regressor)[sample.rows], y).items():
             parameters.start[parameters.names.index(f"/:{name}")] = value
     start = _initial(session, line, parameters.names, np.array(parameters.start))
     with _Expressions(session, equations, parameters) as expressions:
@@ -214,7 +166,7 @@ def nl(session: Session, line: Line) -> None:
                             int(str(line.options["iterate"])))  # fmt: skip
     if not line.flag("nolog"):
         for index, value in enumerate(fit.iterations):
-            session.log.line(f"Iteration {index}:  Residual SS =  {number(value, '%9.0g')}")
+            session.log.line(f"{f'Iteration {index}:':<13} Residual SS =  {number(value, '%9.0g')}")
     _finish(session, line, model, sample, vce, fit, list(parameters.names), y, start, level)
 
 
@@ -324,8 +276,8 @@ def _finish(
         if not line.flag("notable"):
             print_coefficients(log, table)
             if constant is not None:
-                where = "model" if vce.is_robust else "model & ANOVA table"
-                log.line(f"  Parameter {names[constant].removeprefix('/:')} taken as constant term in {where}")
+                parameter = names[constant].removeprefix("/:")
+                log.line(f"Note: Parameter {parameter} is used as a constant term during estimation.")
 
     predictions: dict[str, object] = {"predict": _predictor(model, names)}
     estimation = Estimation({}, table, show, (sample.kind, line.weight.expression if line.weight else ""), predictions,
@@ -402,7 +354,7 @@ def _predictor(model: _Model, names: list[str]) -> object:
         if chosen != "residuals":
             note = "" if chosen else "(option yhat assumed; fitted values)"
             return fitted, "Fitted values", note
-        outcome = np.broadcast_to(np.asarray(session.evaluate(model.depvar), dtype=np.float64), fitted.shape)
+        outcome = session.evaluate_numbers(model.depvar)
         known = ~is_missing(outcome) & ~is_missing(fitted)
         return np.where(known, outcome - fitted, MISSING), "Residuals", ""
 

@@ -17,6 +17,7 @@ from ssd.engine.commands.estimation import (
     build_regressors,
     key_values,
     level_of,
+    marked_sample,
     operated_name,
     outcome_and_terms,
     parse_vce,
@@ -36,10 +37,12 @@ from ssd.engine.output.estimation import (
     cluster_note,
     count,
     f_entry,
+    fixed,
     number,
     print_coefficients,
     print_header,
 )
+from ssd.engine.stats.arithmetic import logarithm, quotient
 from ssd.engine.stats.covariance import meat, sandwich, wald
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.distributions import chi2_tail, f_tail
@@ -82,7 +85,7 @@ class PanelFit:
 def panel_variable(session: Session, typed: str | None) -> str:
     """The panel variable of xtset or option i(). Raises r(459)."""
     if typed:
-        return session.expand_varlist(typed)[0]
+        return session.variable_named(typed)
     settings = time_settings(session.data)
     if settings is None or not settings.panel:
         raise StataError(459, "must specify panelvar; use xtset")
@@ -207,14 +210,14 @@ def _fixed(session: Session, line: Line, vce: Vce, ivar: str) -> None:
         df_test = float(k)
     else:
         df_r = df_e
-        F = (tss_within - ls.rss) / k / s2 if k else 0.0
+        F = quotient((tss_within - ls.rss) / k, s2) if k else 0.0
         df_m, rmse = float(k + groups - 1), math.sqrt(s2)
         df_test = float(k)
     pooled = least_squares(X, y, w)
-    F_f = (pooled.rss - ls.rss) / (groups - 1) / s2 if groups > 1 else math.nan
+    F_f = quotient((pooled.rss - ls.rss) / (groups - 1), s2) if groups > 1 else math.nan
     fit = PanelFit(
-        "Fixed-effects (within) regression", n, panels, r2, f_entry(df_test, df_r, F), f"corr(u_i, Xb) = {corr:.4f}",
-        sigma_u, math.sqrt(s2),
+        "Fixed-effects (within) regression", n, panels, r2, f_entry(df_test, df_r, F),
+        f"corr(u_i, Xb) = {fixed(corr, 4)}", sigma_u, math.sqrt(s2),
     )  # fmt: skip
     if not vce.is_robust:
         p = f_tail(F_f, groups - 1, df_e)
@@ -228,8 +231,8 @@ def _fixed(session: Session, line: Line, vce: Vce, ivar: str) -> None:
         "tss": tss, "corr": corr, "sigma_u": sigma_u, "sigma_e": math.sqrt(s2),
         "sigma": math.sqrt(sigma_u**2 + s2), "rho": fit.rho, "rank": float(k + 1), "p": f_tail(F, df_test, df_r),
         "p_f": f_tail(F_f, groups - 1, df_e), "df1": float(groups - 1), "df2": df_e,
-        "ll": -0.5 * n * (math.log(2 * math.pi) + math.log(ls.rss / n) + 1.0),
-        "ll_0": -0.5 * n * (math.log(2 * math.pi) + math.log(tss_within / n) + 1.0),
+        "ll": -0.5 * n * (math.log(2 * math.pi) + logarithm(ls.rss / n) + 1.0),
+        "ll_0": -0.5 * n * (math.log(2 * math.pi) + logarithm(tss_within / n) + 1.0),
     }  # fmt: skip
     _finish(session, line, vce, ivar, design, ls.coefficients, V, depvar, df_r, level, sample, fit, scalars, "fe",
             {"effects": effects, "ivar": ivar})  # fmt: skip
@@ -284,7 +287,7 @@ def _between(session: Session, line: Line, vce: Vce, ivar: str) -> None:
     s2 = ls.rss / df_r
     V = ls.inverse * s2
     r2 = r_squared(X, y, ls.coefficients[:k], panels)
-    F = (ls.tss - ls.rss) / k / s2 if k else 0.0
+    F = quotient((ls.tss - ls.rss) / k, s2) if k else 0.0
     fit = PanelFit(
         "Between regression (regression on group means)", sample.n, panels, r2, f_entry(k, df_r, F),
         f"sd(u_i + avg(e_i.)) = {number(math.sqrt(s2))}",
@@ -306,6 +309,8 @@ def _random(session: Session, line: Line, vce: Vce, ivar: str) -> None:
     design, X = regressors.design, regressors.X
     re = fit_random(X, y, panels, swamy_arora=line.flag("sa"))
     ls, n, k = re.ls, sample.n, X.shape[1]
+    if n <= k + 1.0:
+        raise insufficient_observations()
     rmse = math.sqrt(ls.rss / (n - k - 1.0))
     V = ls.inverse * (ls.rss / (n - k - 1.0))
     if vce.is_robust:
@@ -336,6 +341,16 @@ def _random(session: Session, line: Line, vce: Vce, ivar: str) -> None:
             {"ivar": ivar, "sigma_u": re.sigma_u, "sigma_e": re.sigma_e})  # fmt: skip
 
 
+def _print_theta(session: Session, scalars: dict[str, float]) -> None:
+    """Distribution of the share of the panel means that the transformation takes away, for unbalanced panels."""
+    log = session.log
+    low, fifth, middle, high, top = (scalars[f"thta_{key}"] for key in ("min", "5", "50", "95", "max"))
+    log.line("------------------- theta --------------------")
+    log.line("  min      5%       median        95%      max")
+    log.line(f"{low:6.4f}{fifth:9.4f}{middle:11.4f}{high:11.4f}{top:9.4f}")
+    log.line()
+
+
 def _finish(
     session: Session, line: Line, vce: Vce, ivar: str, design: Design, b: FloatArray, V: FloatArray, depvar: str,
     df: float | None, level: float, sample: Sample, fit: PanelFit, scalars: dict[str, float], model: str,
@@ -355,7 +370,11 @@ def _finish(
 
     def show() -> None:
         if not line.flag("noheader"):
-            print_panel_header(session, fit, ivar)
+            theta = line.flag("theta") and model == "re"
+            constant = f"theta        = {number(scalars['theta'])}" if theta and "theta" in scalars else ""
+            print_panel_header(session, fit, ivar, constant)
+            if theta and not constant:
+                _print_theta(session, scalars)
             if vce.kind == "cluster":
                 session.log.line(f"{cluster_note(sample.n_clusters, vce.cluster):>78}")
         if not line.flag("notable"):
@@ -382,7 +401,7 @@ def _finish(
     show()
 
 
-def print_panel_header(session: Session, fit: PanelFit, ivar: str) -> None:
+def print_panel_header(session: Session, fit: PanelFit, ivar: str, below: str = "") -> None:
     """Title, groups, R-squared and test of the model."""
     log = session.log
     sizes = fit.panels.sizes
@@ -401,7 +420,7 @@ def print_panel_header(session: Session, fit: PanelFit, ivar: str) -> None:
         shown = "." if math.isnan(value) else f"{value:.4f}"
         log.line(f"     {name} = {shown}".ljust(48) + f"{label:>17} = {size:>10}")
     log.line()
-    print_header(log, ["", fit.left], fit.test, label_width=17, value_width=10)
+    print_header(log, ["", fit.left, *([below] if below else [])], fit.test, label_width=17, value_width=10)
     log.line()
 
 
@@ -426,12 +445,11 @@ def xttest0(session: Session, line: Line) -> None:
     estimation = estimation_of(session)
     if session.e.macros.get("cmd") != "xtreg" or session.e.macros.get("model") != "re":
         raise StataError(301, "last estimates not found")
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
     design = estimation.designs[""]
     source = SessionSource(session)
     depvar = session.e.macros["depvar"]
-    y = np.asarray(session.evaluate(depvar))[rows]
+    y = session.evaluate_numbers(depvar)[rows]
     X = design.matrix(source, rows)
     ivar = session.e.macros["ivar"]
     panels = Panels.of(key_values(session, ivar)[rows])

@@ -60,9 +60,16 @@ def _read(session: Session, line: Line) -> GroupedData:
 
 
 def _maximum(model: GroupScores, start: FloatArray) -> GroupMaximum:
-    """Steps that leave the admissible region are halved; numpy need not report them."""
+    """Steps that leave the admissible region are halved; numpy need not report them.
+
+    Raises r(430) when a parameter runs off, as ln r does for counts that are Poisson within panels.
+    """
     with np.errstate(all="ignore"):
-        return maximize_groups(model, start)
+        fit = maximize_groups(model, start)
+    decrement = float(fit.scores.sum(axis=0) @ fit.covariance @ fit.scores.sum(axis=0))
+    if not np.isfinite(fit.log_likelihood) or abs(decrement) > 1e-4:
+        raise StataError(430, "convergence not achieved")
+    return fit
 
 
 def _pooled_poisson(data: GroupedData) -> Maximum:
@@ -81,7 +88,7 @@ def gamma_poisson(session: Session, line: Line) -> None:
     data = _read(session, line)
     pooled = _pooled_poisson(data)
     heading(data, "Fitting Poisson model:")
-    iteration_log(session, line, pooled, data.vce)
+    iteration_log(session, line, pooled, data.vce, spaced=False)
     heading(data, "Fitting full model:")
     model = GammaPoisson(data.y, data.X, data.ids, data.offset)
     fit = _maximum(model, np.append(pooled.coefficients, _start_dispersion(data, pooled)))
@@ -133,7 +140,7 @@ def _add_log_rows(
             logs.append(Row(f"/{name}", float(value), float(se), low, high))
             level = math.exp(min(float(value), 700.0))
             plain.append(Row(shown, level, level * float(se), math.exp(low), math.exp(min(high, 700.0))))
-        print_rows(session.log.line, table, [logs, plain], data)
+        print_rows(session.log.line, table, [logs, plain])
         _irr_notes(session, data, table, "(conditional on zero random effects)")
         if tail is not None:
             session.log.line(tail)
@@ -222,7 +229,6 @@ def _fixed_negative_binomial(session: Session, line: Line, data: GroupedData) ->
     assembly = assemble(data, data.depvar, [], fit.coefficients, fit.covariance)
     title = "Conditional FE negative binomial regression"
     result = random_result(data, "xtnbreg", title, assembly, fit.log_likelihood)
-    result.no_footer = False
     result.macros["model"] = "fe"
     panel_header(data, result, "")
     names = {"xb": ("xb", "Linear prediction"), **{k: v for k, v in _NAMES.items() if k in {"nu0", "iru0"}}}

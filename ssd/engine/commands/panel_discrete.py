@@ -28,7 +28,7 @@ from ssd.engine.commands.panel_count import gamma_poisson
 from ssd.engine.commands.panel_gee import fit_population_averaged
 from ssd.engine.commands.panel_quadrature_models import LOGIT, POISSON, QUADRATURE, chosen_model, fit_normal
 from ssd.engine.commands.postestimation_statistics import Statistics, inverse_link
-from ssd.engine.errors import StataError, unsupported
+from ssd.engine.errors import StataError, insufficient_observations, unsupported
 from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import Entry, count, number
 from ssd.engine.stats.covariance import IndexArray, group_ids, sandwich, sum_by_group
@@ -132,6 +132,8 @@ class _Panel:
             if len(pairs) != len(scores):
                 raise StataError(498, f"panels are not nested within {self.vce.cluster}")
             scores = sum_by_group(scores, pairs[:, 1].astype(np.intp), G)
+        if G < 2:
+            raise insufficient_observations()
         return sandwich(fit.covariance, scores.T @ scores, G / (G - 1.0))
 
     def log(self, fit: GroupMaximum, heading: str = "") -> None:
@@ -140,8 +142,10 @@ class _Panel:
         if heading:
             self.session.log.line()
             self.session.log.line(heading)
+        self.session.log.line()
         for i, value in enumerate(fit.iterations):
-            self.session.log.line(f"Iteration {i}:  {likelihood_word(self.vce)} = {number(value, '%10.0g'):>10}")
+            shown = f"{likelihood_word(self.vce)} = {number(value, '%10.0g'):>10}"
+            self.session.log.line(f"{f'Iteration {i}:':<13} {shown}")
 
     def group_entries(self) -> list[Entry]:
         sizes = self.sizes
@@ -186,7 +190,7 @@ def clogit(session: Session, line: Line) -> None:
     if not group:
         raise StataError(198, "option group() required")
     _refuse(line)
-    panel = _Panel(session, line, session.expand_varlist(group)[0], binary=True)
+    panel = _Panel(session, line, session.variable_named(group), binary=True)
     _conditional_logit(session, line, panel, "clogit", "Conditional (fixed-effects) logistic regression")
 
 
@@ -215,10 +219,8 @@ def _conditional_logit(session: Session, line: Line, panel: _Panel, name: str, t
         ids, groups = group_ids(key_values(session, panel.group)[request.rows])
         return np.asarray(e / np.bincount(ids, weights=e, minlength=groups)[ids], dtype=np.float64)
 
-    default, note = "xb", "(option xb assumed; linear prediction)"
-    if name == "clogit":
-        default, note = "pc1", "(option pc1 assumed; probability of success given one success within group)"
-    result.predictions["statistics"] = Statistics({"pc1": pc1, "pu0": pu0}, default, note, panel.depvar)
+    note = "(option pc1 assumed; probability of success given one success within group)"
+    result.predictions["statistics"] = Statistics({"pc1": pc1, "pu0": pu0}, "pc1", note, panel.depvar)
     finish(session, line, result, panel.level, "Odds ratio" if line.flag("or") else None)
 
 

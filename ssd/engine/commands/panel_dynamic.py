@@ -338,8 +338,8 @@ def _abond(session: Session, rest: str, options: list[TypedOption]) -> None:
     rows = []
     for order, z in enumerate(tests, start=1):
         p = two_sided(z, None) if not math.isnan(z) else math.nan
-        shown = "." if math.isnan(z) else number(z, "%7.5g")
-        log.line(f"  |{order:^6}|{shown:>8} {'.' if math.isnan(p) else f'{p:.4f}':>6} |")
+        shown = "." if math.isnan(z) else number(z, "%7.0g")
+        log.line(f"  |{order:>4}  |{shown:>7}  {'.' if math.isnan(p) else f'{p:.4f}':>6} |")
         rows.append([float(order), z, p])
     log.line("  +-----------------------+")
     values = np.array([[MISSING if math.isnan(cell) else cell for cell in row] for row in rows])

@@ -74,6 +74,8 @@ def xtgee(session: Session, line: Line) -> None:
         if line.flag(name):
             raise unsupported(f"option {name} is")
     family, trials = parse_family(line.text_option("family") or "gaussian")
+    if family == "nbinomial":
+        raise unsupported("family(nbinomial) of xtgee is")
     if trials and trials != "1":
         raise unsupported("family(binomial) with a number of trials is")
     link = parse_link(line.text_option("link"), family)
@@ -141,7 +143,7 @@ def fit_population_averaged(
     if not line.flag("nolog"):
         session.log.line()
         for i, change in enumerate(fit.tolerances):
-            session.log.line(f"Iteration {i + 1}:  Tolerance = {number(change, '%9.0g')}")
+            session.log.line(f"{f'Iteration {i + 1}:':<13} Tolerance = {number(change, '%9.0g')}")
     groups = len(panel.sizes)
     dispersion = fit.pearson / len(panel.y)
     phi = _scale(line, family, dispersion)

@@ -139,8 +139,9 @@ def _log(session: Session, line: Line, null: MixedFit | None, fit: MixedFit, vce
         log.line()
         if title:
             log.line(title)
+            log.line()
         for i, value in enumerate(run.iterations if run else []):
-            log.line(f"Iteration {i}:  {word} = {number(value, '%10.0g'):>10}")
+            log.line(f"{f'Iteration {i}:':<13} {word} = {number(value, '%10.0g'):>10}")
 
 
 def _header(session: Session, ivar: str, n: float, sizes: FloatArray, test: list[Entry], ll: float, vce: Vce) -> None:

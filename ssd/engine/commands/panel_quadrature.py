@@ -200,7 +200,7 @@ def log_iterations(data: GroupedData, values: Sequence[float]) -> None:
     if data.line.flag("nolog"):
         return
     for i, value in enumerate(values):
-        data.session.log.line(f"Iteration {i}:  {likelihood_word(data.vce)} = {number(value, '%10.0g'):>10}")
+        data.session.log.line(f"{f'Iteration {i}:':<13} {likelihood_word(data.vce)} = {number(value, '%10.0g'):>10}")
 
 
 def grid_start(

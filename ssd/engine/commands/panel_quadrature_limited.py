@@ -159,7 +159,7 @@ def _fit_continuous(
     compare = data.line.flag(pooled_option)
     if compare:
         heading(data, "Fitting comparison model:")
-        iteration_log(session, data.line, pooled, data.vce)
+        iteration_log(session, data.line, pooled, data.vce, spaced=False)
     heading(data, "Fitting full model:")
     log_e = float(pooled.coefficients[-1]) - 0.5 * math.log(2.0)
     start = np.concatenate([pooled.coefficients[:-1], [log_e, 2.0 * log_e]])
@@ -175,7 +175,8 @@ def _fit_continuous(
     panel_header(data, result, "Gaussian", str(points), method)
     rho = sigma_u**2 / (sigma_u**2 + sigma_e**2)
     slopes = 2.0 * rho * (1.0 - rho) * np.array([1.0 / sigma_u, -1.0 / sigma_e])
-    rho_se = math.sqrt(float(slopes @ assembly.V[-2:, -2:] @ slopes))
+    # A variance on the boundary has no standard error, and rho has none either.
+    rho_se = math.sqrt(float(slopes @ assembly.V[-2:, -2:] @ slopes)) if assembly.V[-2, -2] > 0.0 else 0.0
     chi2_c = max(2.0 * (fit.log_likelihood - pooled.log_likelihood), 0.0)
     result.scalars.update(sigma_u=sigma_u, sigma_e=sigma_e, rho=rho, n_quad=float(points), k_aux=2.0, k_eq=3.0,
                           ll_c=pooled.log_likelihood, chi2_c=chi2_c)  # fmt: skip
@@ -189,9 +190,7 @@ def _fit_continuous(
                                           strict=True):  # fmt: skip
             se = math.sqrt(float(variance))
             sigmas.append(Row(label, value, se, value - z * se, value + z * se, True))
-        print_rows(
-            session.log.line, table, [sigmas, [Row("rho", rho, rho_se, *_probit_interval(rho, rho_se, z))]], data
-        )
+        print_rows(session.log.line, table, [sigmas, [Row("rho", rho, rho_se, *_probit_interval(rho, rho_se, z))]])
         if compare:
             session.log.line(chibar_line("LR test of sigma_u=0", chi2_c, 3))
 
@@ -252,7 +251,7 @@ def _ordered(session: Session, line: Line, name: str, title: str, link: Literal[
     equations = [data.equation, *(Equation(None) for _ in range(J - 1))]
     pooled = maximize(model, equations, np.append(np.zeros(data.X.shape[1]), cuts), np.ones(len(data.y)))
     heading(data, "Fitting comparison model:")
-    iteration_log(session, line, pooled, data.vce)
+    iteration_log(session, line, pooled, data.vce, spaced=False)
     heading(data, "Fitting full model:")
     log_variance = grid_start(data, model, equations, pooled.coefficients, points, pooled.log_likelihood)
     _, fit = fit_random_intercept(data, model, equations, np.append(pooled.coefficients, log_variance))
@@ -287,7 +286,7 @@ def _ordered(session: Session, line: Line, name: str, title: str, link: Literal[
             place = len(assembly.b) - J + j
             value, se = float(assembly.b[place]), math.sqrt(float(assembly.V[place, place]))
             rows.append(Row(f"/cut{j + 1}", value, se, value - z * se, value + z * se))
-        print_rows(session.log.line, table, [rows, [variance.variance_row(table.level, "/sigma2_u")]], data)
+        print_rows(session.log.line, table, [rows, [variance.variance_row(table.level, "/sigma2_u")]])
         if table.eform:
             session.log.line("Note: Estimates are transformed only in the first equation to odds ratios.")
         if not data.vce.is_robust:

@@ -162,7 +162,7 @@ def _read_line(session: Session, line: Line) -> str:
         raise unsupported("crossed random effects are")
     if effects.strip():
         raise unsupported("random coefficients are")
-    return session.expand_varlist(name.strip())[0]
+    return session.variable_named(name.strip())
 
 
 def _mixed(session: Session, line: Line, kind: Kind) -> None:
@@ -191,7 +191,7 @@ def _mixed(session: Session, line: Line, kind: Kind) -> None:
     model, equations, start, categories = _outcome_model(data, kind)
     pooled = maximize(model, equations, start, np.ones(len(data.y)))
     heading(data, "Fitting fixed-effects model:")
-    iteration_log(session, line, pooled, data.vce)
+    iteration_log(session, line, pooled, data.vce, spaced=False)
     begin = np.append(pooled.coefficients, 0.0)
     heading(data, "Refining starting values:")
     if not line.flag("nolog"):
@@ -300,7 +300,7 @@ def _footer(
         value, se = float(b[place]), math.sqrt(float(V[place, place]))
         rows.append(Row(f"/cut{place - len(b) + cuts + 2}", value, se, value - z * se, value + z * se))
     lines: list[str] = []
-    print_rows(lines.append, table, [rows] if rows else [], data)
+    print_rows(lines.append, table, [rows] if rows else [])
     for text in lines[:-1]:
         log.line(text)
     log.line("-" * (table.width + 1) + "+" + "-" * 64)

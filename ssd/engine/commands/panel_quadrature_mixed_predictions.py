@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ssd.engine.commands.estimation import spread_over_sample
 from ssd.engine.commands.panel_ordered_predictions import ordered_predictor, ordered_statistics
 from ssd.engine.commands.panel_random_predictions import random_predictor
 from ssd.engine.commands.panel_random_report import Variance
@@ -38,11 +39,7 @@ def add_postestimation(
     parameter = f"/:var(_cons[{data.group}])"
 
     def own(request: Request) -> FloatArray:
-        sample = request.session.e.sample
-        assert sample is not None
-        full = np.zeros(len(sample))
-        full[sample] = effects
-        return full[request.rows]
+        return spread_over_sample(request.session, effects, outside=0.0)[request.rows]
 
     statistics = Statistics({}, "xb", "(option xb assumed; linear prediction)", data.depvar)
     if len(categories):

@@ -135,7 +135,7 @@ def fit_normal(session: Session, line: Line, kind: Kind) -> None:
         start[-1] = _constant_start(kind, data)
     pooled = maximize(model, equations, start, np.ones(len(data.y)))
     heading(data, "Fitting comparison model:")
-    iteration_log(session, line, pooled, data.vce)
+    iteration_log(session, line, pooled, data.vce, spaced=False)
     heading(data, "Fitting full model:")
     log_variance = grid_start(data, model, equations, pooled.coefficients, points, pooled.log_likelihood, kind.symbol)
     _, fit = fit_random_intercept(data, model, equations, np.append(pooled.coefficients, log_variance))
@@ -163,7 +163,7 @@ def fit_normal(session: Session, line: Line, kind: Kind) -> None:
         derived = [variance.sigma_row(level)]
         if kind.within is not None:
             derived.append(variance.rho_row(level, kind.within))
-        print_rows(session.log.line, table, [[variance.log_row(level)], derived], data)
+        print_rows(session.log.line, table, [[variance.log_row(level)], derived])
         if table.eform and kind.note:
             ratios = "odds ratios" if kind.eform == "or" else "incidence-rate ratios"
             session.log.line(f"Note: Estimates are transformed only in the first equation to {ratios}.")

@@ -72,22 +72,21 @@ def print_rows(
     log_line: Callable[[str], None],
     table: CoefficientTable,
     blocks: Sequence[Sequence[Row]],
-    data: GroupedData | None = None,
 ) -> None:
-    """The offset of `data`, blocks of rows below the coefficients, each after a rule, and the closing rule."""
-    if data is not None and data.offset_name:
-        name = data.offset_name
-        shown = name if len(name) <= table.width else name[: table.width - 2] + "~" + name[-1]
-        kind = "exposure" if name.startswith("ln(") else "offset"
-        log_line(f"{shown:>{table.width}} |{'1':>11}  ({kind})")
+    """Blocks of rows below the coefficients, each after a rule, and the closing rule."""
     for block in blocks:
         log_line("-" * (table.width + 1) + "+" + "-" * 64)
         for row in block:
-            z = row.value / row.se if row.se > 0 else math.nan
-            p = two_sided(z, None) if not math.isnan(z) else math.nan
-            text = coefficient_row(row.value, row.se, z, p, row.low, row.high, tests=row.tests)
-            log_line(f"{row.label:>{table.width}} |{text}")
+            log_line(f"{row.label:>{table.width}} |{_row_text(row)}")
     log_line("-" * (table.width + 66))
+
+
+def _row_text(row: Row) -> str:
+    """The columns of a row; without a standard error only its value."""
+    if not row.se > 0.0:
+        return f"{number(row.value):>11}          .        .       .            .           ."
+    z = row.value / row.se
+    return coefficient_row(row.value, row.se, z, two_sided(z, None), row.low, row.high, tests=row.tests)
 
 
 def chibar_line(text: str, chi2: float, digits: int) -> str:

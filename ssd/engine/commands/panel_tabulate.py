@@ -73,7 +73,7 @@ def xttrans(session: Session, line: Line) -> None:
     """Transition probabilities between the values of a variable."""
     ivar = panel_variable(session, line.text_option("i"))
     typed = line.text_option("t")
-    tvar = session.expand_varlist(typed)[0] if typed else require_time(session.data).time
+    tvar = session.variable_named(typed) if typed else require_time(session.data).time
     name = line.varlist[0]
     x, ids, time = (session.data.numeric(each) for each in (name, ivar, tvar))
     rows = np.flatnonzero(line.sample(session) & ~is_missing(ids) & ~is_missing(time))

@@ -13,6 +13,7 @@ from ssd.engine.commands.estimation import (
     SessionSource,
     estimation_of,
     key_values,
+    marked_sample,
     outcome_and_terms,
 )
 from ssd.engine.commands.matrix import list_matrix
@@ -43,9 +44,11 @@ _FREES = {
 """Critical values of Frees' Q distribution at 10, 5 and 1 percent by periods (De Hoyos and Sarafidis 2006)."""
 
 
-@command("xtserial", "varlist(numeric fv ts) [if] [in] [, Output]", stored="r(F) r(df) r(df_r) r(p)")
+@command("xtserial", "varlist(numeric fv ts) [if] [in] [, Output]", stored="r(F) r(df) r(df_r) r(p)", refused="output")
 def xtserial(session: Session, line: Line) -> None:
     """Wooldridge's test for first-order autocorrelation in panel data."""
+    if line.flag("output"):
+        raise unsupported("option output is")
     settings = _panel_settings(session)
     source = SessionSource(session)
     outcome, terms = outcome_and_terms(session, line.varlist)
@@ -71,8 +74,6 @@ def xtserial(session: Session, line: Line) -> None:
     V = sandwich(second.inverse, meat(z * second.residuals[:, None], ids, groups), groups / (groups - 1.0))
     F = float((second.coefficients[0] + 0.5) ** 2 / V[0, 0]) if V[0, 0] > 0 else math.nan
     p = f_tail(F, 1, groups - 1)
-    if line.flag("output"):
-        raise unsupported("option output is")
     log = session.log
     log.line()
     log.line("Wooldridge test for autocorrelation in panel data")
@@ -104,11 +105,10 @@ def _residuals(session: Session, allowed: Sequence[tuple[str, str]]) -> tuple[Fl
     if (command_name, model) not in allowed and (command_name, "") not in allowed:
         raise StataError(301, "last estimates not " + " or ".join(f"{c}{', ' + m if m else ''}" for c, m in allowed))
     estimation = estimation_of(session)
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
     source = SessionSource(session)
     design = next(iter(estimation.designs.values()))
-    y = np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows]
+    y = session.evaluate_numbers(session.e.macros["depvar"])[rows]
     X = design.matrix(source, rows)
     if design.constant:
         X = np.column_stack([X, np.ones(len(X))])
@@ -292,13 +292,12 @@ def xtoverid(session: Session, line: Line) -> None:
     if session.e.macros.get("cmd") != "xtreg" or session.e.macros.get("model") != "re":
         raise unsupported("xtoverid after commands other than xtreg, re is")
     estimation = estimation_of(session)
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
     design = estimation.designs[""]
     if any(part.level is not None for column in design.columns for part in column.parts):
         raise StataError(198, "factor variables not allowed; make the indicators first")
     source = SessionSource(session)
-    y = np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows]
+    y = session.evaluate_numbers(session.e.macros["depvar"])[rows]
     X = design.matrix(source, rows)
     ivar = session.e.macros["ivar"]
     panels = Panels.of(key_values(session, ivar)[rows])
@@ -318,7 +317,7 @@ def xtoverid(session: Session, line: Line) -> None:
         cluster = ivar
     index = np.arange(int(kept.sum()) - added, int(kept.sum()))
     if cluster:
-        ids, groups = group_ids(key_values(session, session.expand_varlist(cluster)[0])[rows])
+        ids, groups = group_ids(key_values(session, session.variable_named(cluster))[rows])
         n, used = float(len(y)), float(kept.sum())
         correction = groups / (groups - 1.0) * (n - 1.0) / (n - used)
         V = sandwich(fit.inverse, meat(full[:, kept] * fit.residuals[:, None], ids, groups), correction)

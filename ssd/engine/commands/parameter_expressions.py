@@ -139,8 +139,7 @@ class Expressions:
         return values + (b[positions[-1]] if len(positions) > len(words) else 0.0)
 
     def _evaluate(self, equation: Equation) -> FloatArray:
-        value = self.session.evaluate(equation.text)
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.session.data.n_obs,))
+        return self.session.evaluate_numbers(equation.text)
 
     def _put(self, key: str, values: FloatArray) -> None:
         self.session.data.replace(self.scratch[key], values, None)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, parse_varlist
-from ssd.engine.commands.matrix import list_matrix
+from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, marked_sample, parse_varlist
+from ssd.engine.commands.postestimation_bootstrap import estat_bootstrap
 from ssd.engine.commands.postestimation_iv import endogenous, first_stage_statistics, overidentification
 from ssd.engine.commands.postestimation_serial import (
     arch_lm,
@@ -19,11 +19,14 @@ from ssd.engine.commands.postestimation_serial import (
     durbin_watson,
 )
 from ssd.engine.commands.postestimation_tables import classification, goodness_of_fit, information_criteria
-from ssd.engine.errors import StataError, unsupported
+from ssd.engine.errors import StataError, insufficient_observations, unsupported
 from ssd.engine.lang.options import TypedOption, read_options
-from ssd.engine.missing import FloatArray, is_missing
-from ssd.engine.output.estimation import number
+from ssd.engine.missing import MISSING, FloatArray, is_missing
+from ssd.engine.output.display import DisplayStyle
+from ssd.engine.output.estimation import CoefficientTable, fixed, label_lines, number
+from ssd.engine.output.matrices import MatrixTable, print_matrix_table
 from ssd.engine.results import ResultSet
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.design import Design
 from ssd.engine.stats.distributions import chi2_tail, f_tail
 from ssd.engine.stats.linear import independent_columns, least_squares
@@ -35,7 +38,7 @@ Handler = Callable[["Session", str, list[TypedOption]], None]
 
 
 @command("estat", "[anything(everything)] [, *]", stored="depends on the subcommand",
-         refused="bootstrap, esample, hettest mtest, imtest white detail beyond the table, szroeter")  # fmt: skip
+         refused="esample, hettest mtest, imtest white detail beyond the table, szroeter")  # fmt: skip
 def estat(session: Session, line: Line) -> None:
     """Postestimation statistics: vif, hettest, ovtest, imtest, ic, vce, summarize, firststage, …"""
     words = line.anything.split(None, 1)
@@ -88,11 +91,12 @@ def _linear_data(session: Session) -> tuple[Design, FloatArray, FloatArray, Floa
     if session.e.macros.get("cmd") not in {"regress", "newey", "ivregress"}:
         raise StataError(321, "estat subcommand not valid after this command")
     estimation = estimation_of(session)
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
+    if int(rows.sum()) < 2:
+        raise insufficient_observations()
     design = next(iter(estimation.designs.values()))
     source = SessionSource(session)
-    y = np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows]
+    y = session.evaluate_numbers(session.e.macros["depvar"])[rows]
     return design, design.matrix(source, rows), y, estimation.normalised
 
 
@@ -118,12 +122,12 @@ def _vif(session: Session, varlist: str, options: list[TypedOption]) -> None:
     results = ResultSet()
     for rank, j in enumerate(order):
         label = names[j].replace("b.", ".")
-        log.line(f"{label[:12]:>12} |{values[j]:10.2f}{1.0 / values[j]:12.6f}")
+        log.line(f"{label[:12]:>12} |{fixed(values[j], 2):>10}{fixed(1.0 / values[j], 6):>12}")
         results.scalars[f"vif_{rank + 1}"] = values[j]
         results.macros[f"name_{rank + 1}"] = names[j]
     log.line("-------------+----------------------")
     mean = float(np.mean(values)) if values else math.nan
-    log.line(f"{'Mean VIF':>12} |{mean:10.2f}")
+    log.line(f"{'Mean VIF':>12} |{fixed(mean, 2):>10}")
     session.r = results
 
 
@@ -142,8 +146,7 @@ def _hettest(session: Session, varlist: str, options: list[TypedOption]) -> None
     elif varlist.strip():
         source = SessionSource(session)
         terms = parse_varlist(session, [varlist])
-        rows = session.e.sample
-        assert rows is not None
+        rows = marked_sample(session)
         from ssd.engine.stats.design import build
 
         extra = build(terms, source, rows)
@@ -195,7 +198,7 @@ def _ovtest(session: Session, _: str, options: list[TypedOption]) -> None:
     df1 = larger.rank - fit.rank
     n = session.e.scalars["N"]
     df2 = n - larger.rank
-    F = (fit.rss - larger.rss) / df1 / (larger.rss / df2)
+    F = quotient(quotient(fit.rss - larger.rss, df1), quotient(larger.rss, df2))
     p = f_tail(F, df1, df2)
     log = session.log
     log.line()
@@ -268,7 +271,7 @@ def _imtest(session: Session, _: str, options: list[TypedOption]) -> None:
 
 def _vce(session: Session, _: str, options: list[TypedOption]) -> None:
     """The covariance (or, with correlation, correlation) matrix of the coefficients."""
-    typed = _only(options, "correlation", "covariance")
+    typed = _only(options, "correlation", "covariance", "format")
     V = session.e.matrices["V"]
     from ssd.engine.results import Matrix
 
@@ -281,49 +284,82 @@ def _vce(session: Session, _: str, options: list[TypedOption]) -> None:
     log.line()
     kind = "Correlation" if "correlation" in typed else "Covariance"
     log.line(f"{kind} matrix of coefficients of {session.e.macros.get('cmd', '')} model")
-    list_matrix(session, "e(V)", Matrix(values, V.rows, V.cols), "%10.0g" if kind == "Covariance" else "%8.4f",
-                header=False)  # fmt: skip
+    shown = Matrix(values, list(V.rows), list(V.cols))
+    look = MatrixTable(
+        format=typed.get("format") or ("%10.0g" if kind == "Covariance" else "%8.4f"), row_title="e(V)",
+        linesize=log.linesize,
+    )  # fmt: skip
+    print_matrix_table(log, shown, look)
     session.r = ResultSet(matrices={"V": Matrix(values, list(V.rows), list(V.cols))})
 
 
 def _summarize(session: Session, _: str, options: list[TypedOption]) -> None:
     """Summary statistics over the estimation sample."""
-    _only(options, "labels", "noheader", "noweights")
+    typed = _only(options, "labels", "noheader", "noweights")
     estimation = estimation_of(session)
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
     source = SessionSource(session)
-    entries: list[tuple[str, FloatArray]] = [
-        (name, np.asarray(session.evaluate(name), dtype=np.float64)) for name in session.e.macros["depvar"].split()
-    ]
+    entries = {name: session.evaluate_numbers(name) for name in session.e.macros["depvar"].split()}
     for design in estimation.designs.values():
         for column in design.columns:
-            if column.status == "base" or any(column.name == known for known, _ in entries):
-                continue
-            entries.append((column.name, column.values(source)))
+            if column.status != "base":
+                entries.setdefault(column.name, column.values(source))
+    names = list(entries)
+    table = CoefficientTable(
+        names, np.zeros(len(names)), np.zeros((len(names), len(names))), data=session.data,
+        style=DisplayStyle(squished=True),
+    )  # fmt: skip
+    lines = label_lines(table, range(len(names)))
+    labels = [
+        _label_of(session, text, None if j is None else names[j]) if "labels" in typed else "" for text, j in lines
+    ]
+    width = 54 + (max(6, *map(len, labels)) + 4 - 14 if "labels" in typed else 0)
     log = session.log
     log.line()
-    log.line(f"  Estimation sample {session.e.macros.get('cmd', '')}".ljust(49)
-             + f"Number of obs = {int(rows.sum()):>10,}")  # fmt: skip
-    log.line()
-    log.line("  " + "-" * 63)
-    log.line("      Variable |       Mean    Std. dev.       Min        Max")
-    log.line("  " + "-" * 13 + "+" + "-" * 49)
-    for name, values in entries:
-        inside = values[rows]
+    if "noheader" not in typed:
+        left = f"  Estimation sample {session.e.macros.get('cmd', '')}"
+        right = f"Number of obs = {int(rows.sum()):>10,}"
+        log.line(left + right.rjust(table.width + 3 + width - len(left)))
+        log.line()
+    rule = "  " + "-" * (table.width + 1 + width)
+    log.line(rule)
+    heading = "      Mean   Std. dev.     Min      Max   Label" if "labels" in typed else ""
+    log.line(f"  {'Variable':>{table.width}} |" + (heading or "         Mean      Std. dev.         Min          Max"))
+    log.line(f"  {'-' * (table.width + 1)}+{'-' * (width - 1)}")
+    for (text, j), label in zip(lines, labels, strict=True):
+        if j is None:
+            log.line(f"  {text}" + (f"{'':39}   {label}" if label else ""))
+            continue
+        inside = entries[names[j]][rows]
         inside = inside[~is_missing(inside)]
-        cells = (inside.mean(), inside.std(ddof=1), inside.min(), inside.max())
-        mean, sd, low, high = (number(float(c), "%9.0g") for c in cells)
-        log.line(f"  {name[:12]:>12} | {mean:>10}  {sd:>10}{low:>10} {high:>10}")
-    log.line("  " + "-" * 63)
+        cells = [MISSING] * 4
+        if inside.size:
+            spread = float(inside.std(ddof=1)) if inside.size > 1 else 0.0
+            cells = [float(inside.mean()), spread, float(inside.min()), float(inside.max())]
+        if "labels" in typed:
+            middle = f"{number(cells[0]):>10}{number(cells[1]):>11}"
+            middle += "".join(f"{number(value, '%8.0g'):>9}" for value in cells[2:])
+        else:
+            middle = f"{number(cells[0]):>13}{number(cells[1]):>14}{number(cells[2]):>13}{number(cells[3]):>13}"
+        log.line(f"  {text}{middle}   {label}".rstrip())
+    log.line(rule)
+
+
+def _label_of(session: Session, text: str, name: str | None) -> str:
+    """Label of the variable a line is about; levels of a factor have that of the line above them."""
+    variable = name if name is not None else text.rstrip(" |").strip()
+    column = session.data.variables.get(variable)
+    return column.label if column is not None else ""
 
 
 _SUBCOMMANDS = (
+    ("bootstrap", 4),
     ("vif", 3), ("hettest", 4), ("ovtest", 3), ("imtest", 3), ("ic", 2), ("vce", 3), ("summarize", 2), ("bgodfrey", 3),
     ("archlm", 5), ("durbinalt", 3),
     ("dwatson", 3), ("firststage", 5), ("overid", 5), ("endogenous", 5), ("classification", 4), ("gof", 3),
 )  # fmt: skip
 _HANDLERS: dict[str, Handler] = {
+    "bootstrap": estat_bootstrap,
     "vif": _vif,
     "hettest": _hettest,
     "ovtest": _ovtest,

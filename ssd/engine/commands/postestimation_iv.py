@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,10 +58,10 @@ def first_stage_statistics(session: Session, typed: dict[str, str]) -> None:
     log.line("  " + "-" * width)
     label = "Robust" if robust else ""
     log.line(f"               |            Adjusted      Partial   {label:>9}")
-    log.line(f"      Variable |   R-sq.       R-sq.        R-sq.     F({k2},{df_r:.0f})   Prob > F")
+    log.line(f"      Variable |   R-sq.       R-sq.        R-sq.{f'F({k2},{df_r:.0f})':>14}   Prob > F")
     log.line("  -------------+" + "-" * (width - 14))
     for name, r2, r2_a, partial, F, p, _ in rows:
-        log.line(f"  {name[:12]:>12} |{r2:8.4f}{r2_a:12.4f}{partial:13.4f}{number(F):>14}{p:11.4f}")
+        log.line(f"  {name[:12]:>12} |{r2:8.4f}{r2_a:12.4f}{partial:13.4f}{number(F, '%8.0g'):>14}{p:10.4f}")
     log.line("  " + "-" * width)
     results = ResultSet()
     single = np.array([[r[1], r[2], r[3], r[4], float(k2), r[6], r[5]] for r in rows])
@@ -72,7 +73,7 @@ def first_stage_statistics(session: Session, typed: dict[str, str]) -> None:
         results.scalars["mineig"] = eigenvalue
         log.line()
         log.line()
-        log.line(f"  Minimum eigenvalue statistic = {number(eigenvalue)}     ")
+        log.line(f"  Minimum eigenvalue statistic = {number(eigenvalue, '%12.6g'):<12}")
         log.line()
         _critical_values(session, model, k2)
     elif len(rows) == 1:
@@ -112,14 +113,19 @@ def _critical_values(session: Session, model: InstrumentalModel, k2: int) -> Non
     rule = "  " + "-" * 69
     log.line(rule)
     log.line("                                     |    5%     10%     20%     30%")
-    cells = "         (not available)" if bias is None else "".join(f"{v:8.2f}" for v in bias)
+    cells = "         (not available)" if bias is None else _critical_row(bias)
     log.line(f"  2SLS relative bias                 |{cells}")
     log.line("  -----------------------------------+---------------------------------")
     log.line("                                     |   10%     15%     20%     25%")
     for name, values in zip(("2SLS", "LIML"), sizes, strict=True):
-        cells = "         (not available)" if values is None else "".join(f"{v:8.2f}" for v in values)
+        cells = "         (not available)" if values is None else _critical_row(values)
         log.line(f"  {name} size of nominal 5% Wald test  |{cells}")
     log.line(rule)
+
+
+def _critical_row(values: Sequence[float]) -> str:
+    first, *rest = values
+    return f"{first:7.2f}" + "".join(f"{value:8.2f}" for value in rest)
 
 
 def overidentification(session: Session, typed: dict[str, str]) -> None:
@@ -148,7 +154,7 @@ def overidentification(session: Session, typed: dict[str, str]) -> None:
         p = chi2_tail(score, extra)
         log.line("  Test of overidentifying restrictions:")
         log.line()
-        log.line(f"  Score chi2({extra})          =  {number(score)}  (p = {p:.4f})")
+        log.line(f"  Score chi2({extra})          = {number(score, '%8.0g'):>8}  (p = {p:.4f})")
         results.scalars.update(score=score, p_score=p)
         session.r = results
         return
@@ -170,14 +176,15 @@ def overidentification(session: Session, typed: dict[str, str]) -> None:
         basmann = (kappa - 1.0) * (n - k) / extra
         p = f_tail(basmann, extra, n - k)
         results.scalars.update(basmann=basmann, p_basmann=p)
+    label = len(f"{rows[0][0]} chi2({extra}) ")
     for name, value, key in rows:
         p = chi2_tail(value, extra)
-        log.line(f"  {f'{name} chi2({extra})':<21}=  {number(value)}  (p = {p:.4f})")
+        log.line(f"  {f'{name} chi2({extra})':<{label}}= {number(value, '%8.0g'):>8}  (p = {p:.4f})")
         results.scalars[key] = value
         results.scalars[f"p_{key}"] = p
     if model.estimator == "liml":
         p = results.scalars["p_basmann"]
-        log.line(f"  {f'Basmann F({extra}, {n - k:.0f})':<21}=  {number(basmann)}  (p = {p:.4f})")
+        log.line(f"  {f'Basmann F({extra}, {n - k:.0f})':<{label}}= {number(basmann, '%8.0g'):>8}  (p = {p:.4f})")
     session.r = results
 
 
@@ -237,8 +244,8 @@ def endogenous(session: Session, varlist: str, typed: dict[str, str]) -> None:
     df2 = n - ols.rank - m
     F = (difference / m) / ((ols.rss - difference) / df2)
     p1, p2 = chi2_tail(durbin, m), f_tail(F, m, df2)
-    log.line(f"  {f'Durbin (score) chi2({m})':<31}=  {number(durbin)}  (p = {p1:.4f})")
-    log.line(f"  {f'Wu–Hausman F({m},{df2:.0f})':<31}=  {number(F)}  (p = {p2:.4f})")
+    log.line(f"  {f'Durbin (score) chi2({m})':<32}= {number(durbin, '%8.0g'):>8}  (p = {p1:.4f})")
+    log.line(f"  {f'Wu–Hausman F({m},{df2:.0f})':<32}= {number(F, '%8.0g'):>8}  (p = {p2:.4f})")
     session.r = ResultSet(
         scalars={"durbin": durbin, "p_durbin": p1, "wu": F, "p_wu": p2, "df": float(m), "wudf_r": df2}
     )
@@ -261,8 +268,8 @@ def _robust_endogenous(session: Session, model: InstrumentalModel, X: FloatArray
     F, df2 = W / m, fit.df_r
     p1, p2 = chi2_tail(score, m), f_tail(F, m, df2)
     log = session.log
-    log.line(f"  {f'Robust score chi2({m})':<31}=  {number(score)}  (p = {p1:.4f})")
-    log.line(f"  {f'Robust regression F({m},{df2:.0f})':<31}=  {number(F)}  (p = {p2:.4f})")
+    log.line(f"  {f'Robust score chi2({m})':<32}= {number(score, '%8.0g'):>8}  (p = {p1:.4f})")
+    log.line(f"  {f'Robust regression F({m},{df2:.0f})':<32}= {number(F, '%8.0g'):>8}  (p = {p2:.4f})")
     session.r = ResultSet(
         scalars={"r_score": score, "p_r_score": p1, "regF": F, "p_regF": p2, "df": float(m), "regFdf_d": df2}
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import SessionSource, estimation_of
+from ssd.engine.commands.estimation import SessionSource, estimation_of, marked_sample
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import BoolArray, FloatArray
 from ssd.engine.results import Matrix, ResultSet
@@ -55,13 +55,12 @@ def _last(session: Session) -> _Fitted:
         raise StataError(301, "mlogtest only works after mlogit")
     if estimation.weights[0] or session.e.macros.get("vcetype") == "Robust":
         raise unsupported("mlogtest after weighted or robust estimation is")
-    sample = session.e.sample
-    assert sample is not None
+    sample = marked_sample(session)
     design = next(iter(estimation.designs.values()))
     if not design.constant:
         raise unsupported("mlogtest after mlogit, noconstant is")
     X = with_constant(design.matrix(SessionSource(session), sample), True)
-    y = np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[sample]
+    y = session.evaluate_numbers(session.e.macros["depvar"])[sample]
     categories = session.e.matrices["out"].values[0]
     outcome = np.searchsorted(categories, y).astype(np.intp)
     flags, J = design.active, len(categories)
@@ -175,7 +174,7 @@ _TITLES = {
 def _print(session: Session, name: str, fitted: _Fitted, rows: list[str], tests: list[tuple[float, int]]) -> None:
     log = session.log
     title, hypothesis = _TITLES[name]
-    width = max(16, *(len(row) + 1 for row in rows))
+    width = max([16, *(len(row) + 1 for row in rows)])
     log.line()
     log.line(f"{title} (N={fitted.n:.0f})")
     log.line()

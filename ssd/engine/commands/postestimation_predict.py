@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, key_values
+from ssd.engine.commands.estimation import Estimation, SessionSource, estimation_of, key_values, marked_sample
 from ssd.engine.data.names import check_name
 from ssd.engine.errors import StataError, already_defined, unsupported
+from ssd.engine.lang.varlist import new_names
 from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
 from ssd.engine.stats.design import Design, Source
 from ssd.engine.stats.linear import with_constant
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _FLAGS = (
-    "XB", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
+    "XB", "CE", "LEVELs", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
     "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance", "Pearson", "D", "DR",
     "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected",
-    "PC1", "PU0", "NU0", "IRU0", "Y", "YResiduals", "MSE", "Variance", "YHAT", "TE", "M", "SIGMA", "P11", "P10", "P01", "P00", "PMargin", "PMARG1",
+    "PC1", "PU0", "NU0", "IRU0", "Y", "YResiduals", "MSE", "Variance", "YHAT", "TE", "PO", "M", "SIGMA", "P11", "P10", "P01", "P00", "PMargin", "PMARG1",
     "PMARG2", "PCOND", "PCOND1", "PCOND2", "XBTRT", "PTRT", "YCTRT", "YCNTRT", "CTE", "CMean", "CVARiance", "XBSCAle",
     "YStar", "FITted", "REFfects",
     "BARTlett", "REGRession", "NOROTated", "CENTer",
@@ -126,9 +127,7 @@ class Request:
 
     @property
     def y(self) -> FloatArray:
-        values = self.session.evaluate(self.session.e.macros["depvar"].split()[0])
-        assert isinstance(values, np.ndarray)
-        return np.asarray(values, dtype=np.float64)[self.rows]
+        return self.session.evaluate_numbers(self.session.e.macros["depvar"].split()[0])[self.rows]
 
     @property
     def xb(self) -> FloatArray:
@@ -140,8 +139,7 @@ class Request:
     def group(self, effects: FloatArray, variable: str) -> FloatArray:
         """Panel effects spread to observations; `.` for panels outside the estimation sample."""
         keys = key_values(self.session, variable)
-        sample = self.session.e.sample
-        assert sample is not None
+        sample = marked_sample(self.session)
         known = np.unique(keys[sample])
         position = np.clip(np.searchsorted(known, keys[self.rows]), 0, len(known) - 1)
         return np.where(known[position] == keys[self.rows], effects[position], MISSING)
@@ -149,21 +147,23 @@ class Request:
 
 @command(
     "predict",
-    "newvarlist [if] [in] [, "
+    "anything(id=newvarlist) [if] [in] [, "
     + " ".join(_FLAGS)
-    + " Equation(string) OUTcome(string) DYNamic(string) STRuctural PR(string) E(string) YStar(string)]",
+    + " Equation(string) OUTcome(string) DYNamic(string) STRuctural PR(string) E(string) YStar(string) TLevel(string)]",
     minimum=4,
     refused="reps(), statistics of commands not listed in the reference",
 )
 def predict(session: Session, line: Line) -> None:
     """Predictions, residuals and influence statistics after estimation."""
+    from ssd.engine.commands.category_predictions import chosen_outcome
     from ssd.engine.commands.postestimation_statistics import statistics_of
 
     estimation = estimation_of(session)
+    line.varlist, line.types = _typed_names(session, line, estimation)
     several = estimation.predictions.get("predict_several")
     if callable(several) and several(session, line):
         return
-    storage, names = _new_variables(session, line)
+    storage, names = new_variables(session, line)
     whole = estimation.predictions.get("predict_all")
     if callable(whole):
         whole(session, line, storage, names)
@@ -172,7 +172,7 @@ def predict(session: Session, line: Line) -> None:
     if callable(own):
         _store_own(session, line, own, storage, names)
         return
-    for option in ("dynamic", "structural"):
+    for option in ("dynamic", "structural", "tlevel"):
         if option in line.typed:
             raise StataError(198, f"option {option} not allowed")
     statistics = statistics_of(session, estimation)
@@ -188,30 +188,51 @@ def predict(session: Session, line: Line) -> None:
     if name not in statistics.functions:
         raise StataError(198, f"option {chosen[0] if chosen else name} not allowed")
     if not chosen and note:
-        session.log.line(note)
+        session.log.line(note.replace("predicted probability)", "predicted probabilities)") if len(names) > 1 else note)
     equation = line.text_option("equation")
     rows = line.sample(session)
     if statistics.sample_only(name):
-        assert session.e.sample is not None
-        rows = rows & session.e.sample
+        rows = rows & marked_sample(session)
     linear = linear_prediction(
         session, estimation, rows, _equation_name(estimation, equation), offset=not line.flag("nooffset")
     )
     defined = linear.defined
     if statistics.needs_outcome(name):
-        outcome = session.evaluate(session.e.macros["depvar"].split()[0])
-        defined = defined & ~is_missing(np.asarray(outcome, dtype=np.float64))
+        defined = defined & ~is_missing(session.evaluate_numbers(session.e.macros["depvar"].split()[0]))
     request = Request(session, line, estimation, linear, defined)
+    title = estimation.predictions.get("outcome_title")
     if len(names) > 1:
         if name != "pr" or statistics.many is None:
             raise StataError(103, "too many variables specified")
         columns = statistics.many(request)
         if len(names) != columns.shape[1]:
             raise StataError(103, f"you must specify {columns.shape[1]} new variables")
-        for each, column in zip(names, columns.T, strict=True):
-            _store(session, storage, each, column, defined, statistics.label(name))
+        titles = [title(session, j) if callable(title) else statistics.label(name) for j in range(len(names))]
+        for each, column, label in zip(names, columns.T, titles, strict=True):
+            store_prediction(session, storage, each, column, defined, label)
         return
-    _store(session, storage, names[0], statistics.functions[name](request), defined, statistics.label(name))
+    label = statistics.label(name)
+    if callable(title) and name == "pr":
+        label = title(session, chosen_outcome(session, line.text_option("outcome")))
+    store_prediction(session, storage, names[0], statistics.functions[name](request), defined, label)
+
+
+_STUB = re.compile(r"((?:byte|int|long|float|double)\s+)?([^\W\d]\w*)\*")
+
+
+def _typed_names(session: Session, line: Line, estimation: Estimation) -> tuple[list[str], list[str]]:
+    """New names and their types; `stub*` stands for one variable per outcome or factor.
+
+    Raises r(110) for a name that exists and r(198) for an invalid one.
+    """
+    stub = _STUB.fullmatch(line.anything.strip())
+    if stub is None:
+        return new_names(line.anything, session)
+    every = estimation.predictions.get("every_prediction")
+    count = len(every(session)) if callable(every) else int(session.e.scalars.get("f", 0.0))
+    if not count:
+        raise unsupported(f"{stub[2]}* for the new variables of predict after {session.e.macros.get('cmd', '')} is")
+    return new_names((stub[1] or "") + f"{stub[2]}1-{stub[2]}{count}", session)
 
 
 def _store_own(
@@ -231,7 +252,7 @@ def _store_own(
     if note:
         session.log.line(note)
     rows = line.sample(session) & ~is_missing(values)
-    _store(session, storage, names[0], values[rows], rows, label)
+    store_prediction(session, storage, names[0], values[rows], rows, label)
 
 
 def _equation_name(estimation: Estimation, typed: str | None) -> str | None:
@@ -246,7 +267,8 @@ def _equation_name(estimation: Estimation, typed: str | None) -> str | None:
     return typed
 
 
-def _new_variables(session: Session, line: Line) -> tuple[str, list[str]]:
+def new_variables(session: Session, line: Line) -> tuple[str, list[str]]:
+    """Storage type and names typed after predict. Raises r(100), r(110) and r(198)."""
     words = line.varlist or line.anything.split()
     if not words:
         raise StataError(100, "newvarname required")
@@ -262,7 +284,10 @@ def _new_variables(session: Session, line: Line) -> tuple[str, list[str]]:
     return storage, words
 
 
-def _store(session: Session, storage: str, name: str, values: FloatArray, defined: BoolArray, label: str) -> None:
+def store_prediction(
+    session: Session, storage: str, name: str, values: FloatArray, defined: BoolArray, label: str
+) -> None:
+    """Add a variable whose values are those of the observations flagged in `defined`."""
     full = np.full(session.data.n_obs, MISSING)
     full[defined] = np.where(np.isfinite(values), values, MISSING)
     session.data.add(name, full, storage, label=label)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd.engine.commands.estimation import SessionSource, estimation_of
+from ssd.engine.commands.estimation import SessionSource, estimation_of, marked_sample
 from ssd.engine.data.timeseries import lagged, require_time
 from ssd.engine.errors import StataError
 from ssd.engine.lang.numlist import parse_numlist
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
 from ssd.engine.output.estimation import number
 from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.distributions import chi2_tail, f_tail
 from ssd.engine.stats.linear import LeastSquares, least_squares
 
@@ -60,13 +61,12 @@ def _series(session: Session, name: str, *, force: bool = True) -> _Series:
     if session.e.macros.get("wtype"):
         raise StataError(404, "weights not allowed")
     settings = require_time(session.data)
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
     if settings.panel and np.unique(session.data.numeric(settings.panel)[rows]).size > 1:
         raise StataError(459, "sample may not include multiple panels")
     design = next(iter(estimation_of(session).designs.values()))
     X = design.matrix(SessionSource(session), rows)
-    y = np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows]
+    y = session.evaluate_numbers(session.e.macros["depvar"])[rows]
     residuals = np.full(session.data.n_obs, np.inf)
     residuals[rows] = least_squares(X, y, constant=design.constant).residuals
     return _Series(session, X, design.constant, residuals, rows)
@@ -125,11 +125,11 @@ def breusch_godfrey(session: Session, typed: dict[str, str]) -> None:
 
     def outcome(lag: int) -> _Outcome:
         fit, _, e = _with_lags(series, lag, typed)
-        explained = 1.0 - fit.rss / float(e @ e)
+        explained = 1.0 - quotient(fit.rss, float(e @ e))
         if "small" not in typed:
             return _Outcome(len(e) * explained, lag, None)
         df_r = len(e) - fit.rank
-        return _Outcome(explained / (1.0 - explained) * df_r / lag, lag, df_r)
+        return _Outcome(quotient(explained, 1.0 - explained) * df_r / lag, lag, df_r)
 
     _report(session, series, typed, "Breusch–Godfrey LM test for autocorrelation", outcome, "H0: no serial correlation")
 
@@ -143,7 +143,7 @@ def arch_lm(session: Session, typed: dict[str, str]) -> None:
         Z = series.lags(squared, lag)
         known = ~np.any(is_missing(Z), axis=1)
         fit = least_squares(Z[known], squared[series.rows][known])
-        return _Outcome(int(known.sum()) * (1.0 - fit.rss / fit.tss), lag, None)
+        return _Outcome(int(known.sum()) * (1.0 - quotient(fit.rss, fit.tss)), lag, None)
 
     title = "LM test for autoregressive conditional heteroskedasticity (ARCH)"
     _report(session, series, typed, title, outcome, "H0: no ARCH effects      vs.  H1: ARCH(p) disturbance", 9)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd.engine.commands.estimation import Estimation
+from ssd.engine.commands.estimation import Estimation, marked_sample
 from ssd.engine.commands.postestimation_predict import Request
 from ssd.engine.errors import unsupported
 from ssd.engine.missing import FloatArray
@@ -113,8 +113,7 @@ def _residuals(request: Request) -> FloatArray:
 def _leverage(request: Request) -> FloatArray:
     """Diagonal of the hat matrix, weights included ([R] regress postestimation)."""
     X = request.linear.matrix(request.rows)
-    sample = request.session.e.sample
-    assert sample is not None
+    sample = marked_sample(request.session)
     full = request.linear.matrix(sample)
     weights = request.estimation.normalised
     w = np.ones(len(full)) if weights is None else weights
@@ -215,11 +214,10 @@ def _random_effects(request: Request) -> FloatArray:
     from ssd.engine.commands.estimation import key_values
     from ssd.engine.stats.panel import Panels
 
-    sample = request.session.e.sample
-    assert sample is not None
+    sample = marked_sample(request.session)
     variable = str(request.estimation.predictions["ivar"])
     panels = Panels.of(key_values(request.session, variable)[sample])
-    y = np.asarray(request.session.evaluate(request.session.e.macros["depvar"]), dtype=np.float64)[sample]
+    y = request.session.evaluate_numbers(request.session.e.macros["depvar"])[sample]
     means = panels.means(y - request.linear.xb(sample))
     sigma_u2 = request.scalar("sigma_u") ** 2
     share = panels.sizes * sigma_u2 / (panels.sizes * sigma_u2 + request.scalar("sigma_e") ** 2)

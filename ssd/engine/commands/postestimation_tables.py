@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssd.engine.commands.estimation import estimation_of
+from ssd.engine.commands.estimation import estimation_of, marked_sample
 from ssd.engine.commands.postestimation_predict import linear_prediction
 from ssd.engine.commands.postestimation_statistics import inverse_link
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import MISSING, FloatArray
-from ssd.engine.output.estimation import number
+from ssd.engine.output.estimation import fixed, number
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.distributions import chi2_tail
 
@@ -64,14 +64,13 @@ def _binary_data(session: Session) -> tuple[FloatArray, FloatArray, FloatArray]:
     command = session.e.macros.get("cmd", "")
     if command not in {"logit", "logistic", "probit"}:
         raise StataError(321, "estat subcommand not valid after this command")
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
     estimation = estimation_of(session)
     if estimation.weights[0] and estimation.weights[0] != "fweight":
         raise unsupported("this estat subcommand with weights is")
     linear = linear_prediction(session, estimation, rows)
     p = inverse_link(command, linear.xb(rows))
-    y = (np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows] != 0.0).astype(np.float64)
+    y = (session.evaluate_numbers(session.e.macros["depvar"])[rows] != 0.0).astype(np.float64)
     w = np.ones(len(y)) if estimation.normalised is None else estimation.normalised
     return y, p, w
 
@@ -133,10 +132,12 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
     if session.e.macros.get("cmd") == "poisson":
         _poisson_fit(session)
         return
-    if "table" in typed:
-        raise unsupported("option table of estat gof is")
+    if "table" in typed and not typed.get("group"):
+        raise unsupported("option table of estat gof without group() is")
     y, p, w = _binary_data(session)
     log = session.log
+    if typed.get("group"):
+        log.line(f"note: obs collapsed on {typed['group']} quantiles of estimated probabilities.")
     log.line()
     log.line(f"Goodness-of-fit test after {'probit' if session.e.macros['cmd'] == 'probit' else 'logistic'} model")
     log.line(f"Variable: {session.e.macros['depvar']}")
@@ -153,6 +154,9 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
         expected = np.bincount(group, weights=w * p, minlength=g)
         used = size > 0
         size, observed, expected = size[used], observed[used], expected[used]
+        if "table" in typed:
+            limits = np.append(cuts, p.max())[used]
+            _print_collapsed(session, limits, size, observed, expected)
         chi2 = float(((observed - expected) ** 2 / (expected * (1.0 - expected / size))).sum())
         groups, df = len(size), len(size) - 2
         rows = [("Number of observations", n), ("Number of groups", float(groups))]
@@ -167,23 +171,47 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
         rows = [("Number of observations", n), ("Number of covariate patterns", float(groups))]
         name = f"Pearson chi2({df})"
     width = max(len(name), *(len(label) for label, _ in rows))
-    for label, value in rows:
-        log.line(f"{label:>{width}} = {value:6.0f}")
     probability = chi2_tail(chi2, df)
-    log.line(f"{name:>{width}} = {chi2:6.2f}")
-    log.line(f"{'Prob > chi2':>{width}} = {probability:6.4f}")
+    lines = [(label, f"{value:,.0f}") for label, value in rows]
+    lines += [(name, f"{chi2:.2f}"), ("Prob > chi2", fixed(probability, 4))]
+    digits = max([6, *(len(value) for _, value in lines)])
+    for label, shown in lines:
+        log.line(f"{label:>{width}} = {shown:>{digits}}")
     session.r = ResultSet(
         scalars={"N": n, "m": float(groups), "df": float(df), "chi2": chi2,
                  "p": probability if math.isfinite(probability) else MISSING}
     )  # fmt: skip
 
 
+def _print_collapsed(
+    session: Session, limits: FloatArray, size: FloatArray, observed: FloatArray, expected: FloatArray
+) -> None:
+    """The groups of the Hosmer–Lemeshow test: largest probability, observed and expected counts."""
+    log = session.log
+    rows = [
+        (str(g + 1), f"{limits[g]:.4f}", f"{observed[g]:.0f}", f"{expected[g]:.1f}",
+         f"{size[g] - observed[g]:.0f}", f"{size[g] - expected[g]:.1f}", f"{size[g]:.0f}")
+        for g in range(len(size))
+    ]  # fmt: skip
+    headings = ("Group", "Prob", "Obs_1", "Exp_1", "Obs_0", "Exp_0", "Total")
+    widths = [max(len(heading), *(len(row[j]) for row in rows)) for j, heading in enumerate(headings)]
+    divider = "+".join("-" * (width + 2) for width in widths)
+    border = f"  +{divider.replace('+', '-')}+"
+    log.line("  Table collapsed on quantiles of estimated probabilities")
+    log.line(border)
+    for index, row in enumerate([headings, *rows]):
+        log.line("  | " + " | ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) + " |")
+        if index == 0 or (index % 5 == 0 and index < len(rows)):
+            log.line(f"  |{divider}|")
+    log.line(border)
+    log.line()
+
+
 def _poisson_fit(session: Session) -> None:
-    rows = session.e.sample
-    assert rows is not None
+    rows = marked_sample(session)
     estimation = estimation_of(session)
     mu = np.exp(linear_prediction(session, estimation, rows).xb(rows))
-    y = np.asarray(session.evaluate(session.e.macros["depvar"]), dtype=np.float64)[rows]
+    y = session.evaluate_numbers(session.e.macros["depvar"])[rows]
     w = np.ones(len(y)) if estimation.normalised is None else estimation.normalised
     ratio = np.where(y > 0, y * np.log(np.where(y > 0, y, 1.0) / mu), 0.0)
     deviance = float(2.0 * (w @ (ratio - (y - mu))))
@@ -192,8 +220,8 @@ def _poisson_fit(session: Session) -> None:
     log = session.log
     for name, value in (("Deviance", deviance), ("Pearson", pearson)):
         log.line()
-        log.line(f"         {name} goodness-of-fit = {number(value, '%9.0g'):>9}")
-        log.line(f"         Prob > chi2({df}){'':<{max(8 - len(str(df)), 0)}} = {chi2_tail(value, df):9.4f}")
+        log.line(f"         {f'{name} goodness-of-fit':<24} = {number(value, '%9.0g'):>9}")
+        log.line(f"         {f'Prob > chi2({df})':<24} = {chi2_tail(value, df):9.4f}")
     session.r = ResultSet(
         scalars={"chi2_d": deviance, "p_d": chi2_tail(deviance, df), "chi2_p": pearson, "p_p": chi2_tail(pearson, df),
                  "df": float(df)}

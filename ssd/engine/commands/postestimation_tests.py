@@ -18,11 +18,11 @@ from ssd.engine.commands.linear_forms import (
     parse_form,
     parse_restriction,
 )
-from ssd.engine.errors import StataError, invalid_syntax
+from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.expr.estimates import plain_term
 from ssd.engine.lang.quoting import closing
 from ssd.engine.missing import MISSING, FloatArray
-from ssd.engine.output.estimation import CoefficientTable, print_coefficients, result_table
+from ssd.engine.output.estimation import CoefficientTable, exponential, fixed, print_coefficients, result_table
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.covariance import wald
 from ssd.engine.stats.distributions import chi2_tail, critical, f_tail, two_sided
@@ -44,17 +44,15 @@ def require_estimates(session: Session) -> tuple[list[str], FloatArray, FloatArr
 
 
 @command(
-    "test", "[anything(equalok everything)] [, ACCumulate Coef noTest Mtest MTest2(string) MINimum COMmon CONStant]",
-    minimum=2, stored="r(p) r(F) r(df) r(df_r) r(chi2) r(drop) r(dropped_#)",
-    refused="mtest, minimum, coef",
+    "test", "[anything(equalok everything)] [, ACCumulate Coef noTest Mtest Mtest(string) MINimum COMmon CONStant]",
+    minimum=2, stored="r(p) r(F) r(df) r(df_r) r(chi2) r(drop) r(dropped_#) r(mtest) r(mtmethod)",
+    refused="minimum",
 )  # fmt: skip
 def test(session: Session, line: Line) -> None:
     """Wald tests of linear hypotheses after estimation."""
-    from ssd.engine.errors import unsupported
-
-    for name in ("mtest", "mtest2", "minimum", "coef"):
-        if line.options.get(name):
-            raise unsupported(f"option {name} of test is")
+    if line.flag("minimum"):
+        raise unsupported("option minimum of test is")
+    method = _adjustment(line)
     names, _, _, _ = require_estimates(session)
     constant, common = line.flag("constant"), line.flag("common")
     forms = _restrictions(session, line.anything, names, constant=constant, common=common)
@@ -62,7 +60,70 @@ def test(session: Session, line: Line) -> None:
         earlier = session.e.hidden.get("test_forms")
         if isinstance(earlier, list):
             forms = [*earlier, *forms]
-    _wald_test(session, forms, names)
+    if line.flag("notest"):
+        _list_forms(session, forms, names)
+        return
+    _wald_test(session, forms, names, method)
+    if line.flag("coef"):
+        _constrained_coefficients(session, forms, names)
+
+
+_ADJUSTMENTS = {"bonferroni": "Bonferroni-adjusted", "holm": "Holm-adjusted", "sidak": "Šidák-adjusted",
+                "noadjust": "Unadjusted"}  # fmt: skip
+
+
+def _adjustment(line: Line) -> str:
+    """How mtest adjusts; empty when separate tests were not asked for. Raises r(198)."""
+    typed = line.options.get("mtest")
+    if not typed:
+        return ""
+    if typed is True:
+        return "noadjust"
+    word = str(typed).strip().lower()
+    found = next((name for name in _ADJUSTMENTS if word and name.startswith(word)), None)
+    if found is None:
+        raise StataError(198, "option mtest() invalid")
+    return found
+
+
+def adjusted(p: FloatArray, method: str) -> FloatArray:
+    """p-values of k tests adjusted by Bonferroni, Holm (step-down) or Šidák ([R] test, Methods and formulas)."""
+    k = len(p)
+    if method == "bonferroni":
+        return np.minimum(1.0, k * p)
+    if method == "sidak":
+        return 1.0 - (1.0 - p) ** k
+    if method == "holm":
+        order = np.argsort(p, kind="stable")
+        stepped = np.maximum.accumulate((k - np.arange(k)) * p[order])
+        result = np.empty(k)
+        result[order] = np.minimum(1.0, stepped)
+        return result
+    return p
+
+
+def _list_forms(session: Session, forms: list[LinearForm], names: Sequence[str]) -> None:
+    session.log.line()
+    for index, form in enumerate(forms):
+        session.log.line(f" ({index + 1:2d})  {describe(form, names)}")
+    session.e.hidden["test_forms"] = list(forms)
+
+
+def _constrained_coefficients(session: Session, forms: list[LinearForm], names: Sequence[str]) -> None:
+    """The estimates moved to where the hypotheses hold, by the metric of V ([R] test, Methods and formulas)."""
+    _, b, V, _ = require_estimates(session)
+    R = np.array([form.weights for form in forms])
+    gap = R @ b + np.array([form.constant for form in forms])
+    gain = V @ R.T @ np.linalg.pinv(R @ V @ R.T)
+    level = float(session.settings.get("level", "95"))
+    shown = V - gain @ R @ V
+    shown[np.abs(shown) < 1e-12 * np.abs(V).max()] = 0.0
+    session.log.line()
+    session.log.line("Constrained coefficients")
+    session.log.line()
+    print_coefficients(
+        session.log, CoefficientTable(list(names), b - gain @ gap, shown, "", None, level, data=session.data)
+    )
 
 
 def _restrictions(
@@ -78,9 +139,9 @@ def _restrictions(
     if equation:
         return [_unit(j, len(names)) for j, name in enumerate(names)
                 if name.rpartition(":")[0] == equation.group(1) and not name.endswith(":_cons")]  # fmt: skip
-    if stripped.startswith("(") and _groups(stripped) is not None:
+    if stripped.startswith("(") and parenthesised_groups(stripped) is not None:
         forms: list[LinearForm] = []
-        for inner in _groups(stripped) or []:
+        for inner in parenthesised_groups(stripped) or []:
             forms.extend(_restrictions(session, inner, names, constant=constant, common=common))
         return forms
     if "=" in stripped:
@@ -145,7 +206,7 @@ def _word(session: Session, word: str, names: Sequence[str]) -> list[LinearForm]
     return [parse_form(session, word)]
 
 
-def _groups(text: str) -> list[str] | None:
+def parenthesised_groups(text: str) -> list[str] | None:
     """The contents of `(a) (b)` when the text is nothing but parenthesised groups."""
     found: list[str] = []
     position = 0
@@ -167,7 +228,7 @@ def _unit(position: int, size: int) -> LinearForm:
     return LinearForm(weights)
 
 
-def _wald_test(session: Session, forms: list[LinearForm], names: Sequence[str]) -> None:
+def _wald_test(session: Session, forms: list[LinearForm], names: Sequence[str], method: str = "") -> None:
     _, b, V, df_r = require_estimates(session)
     log = session.log
     log.line()
@@ -200,19 +261,54 @@ def _wald_test(session: Session, forms: list[LinearForm], names: Sequence[str]) 
     results["drop"] = float(bool(dropped))
     for position, index in enumerate(dropped):
         results[f"dropped_{position + 1}"] = float(index)
+    matrices: dict[str, Matrix] = {}
     if df_r is not None:
         F = W / df if df else math.nan
         p = f_tail(F, df, df_r)
-        log.line(f"{f'F({df:3d},{df_r:6.0f})':>20} ={F:8.2f}")
-        log.line(f"{'Prob > F':>20} ={p:10.4f}")
+        if method:
+            matrices["mtest"] = _separate_tests(session, kept, b, V, df_r, method, (F, df, p))
+        else:
+            log.line(f"{f'F({df:3d},{df_r:6.0f})':>20} ={F:8.2f}")
+            log.line(f"{'Prob > F':>20} ={p:10.4f}")
         results = {"p": p, "F": F, "df": float(df), "df_r": df_r, **results}
     else:
         p = chi2_tail(W, df)
-        log.line(f"{f'chi2({df:3d})':>20} ={W:8.2f}")
-        log.line(f"{'Prob > chi2':>20} ={p:10.4f}")
+        if method:
+            matrices["mtest"] = _separate_tests(session, kept, b, V, None, method, (W, df, p))
+        else:
+            log.line(f"{f'chi2({df:3d})':>20} ={fixed(W, 2):>8}")
+            log.line(f"{'Prob > chi2':>20} ={fixed(p, 4):>10}")
         results = {"p": p, "chi2": W, "df": float(df), **results}
-    session.r = ResultSet(scalars={k: v if math.isfinite(v) else MISSING for k, v in results.items()})
+    macros = {"mtmethod": method} if method else {}
+    scalars = {k: v if math.isfinite(v) else MISSING for k, v in results.items()}
+    session.r = ResultSet(scalars=scalars, macros=macros, matrices=matrices)
     session.e.hidden["test_forms"] = list(forms)
+
+
+def _separate_tests(
+    session: Session, forms: list[LinearForm], b: FloatArray, V: FloatArray, df_r: float | None, method: str,
+    joint: tuple[float, int, float],
+) -> Matrix:  # fmt: skip
+    """Print the test of each hypothesis and of all; the matrix holds statistic, df, p and adjusted p."""
+    R = np.array([form.weights for form in forms])
+    gap = R @ b + np.array([form.constant for form in forms])
+    statistics = gap**2 / np.einsum("ij,jk,ik->i", R, V, R)
+    p = np.array([chi2_tail(v, 1) if df_r is None else f_tail(v, 1, df_r) for v in statistics.tolist()])
+    final = adjusted(p, method)
+    log = session.log
+    name, letter = ("chi2", "chi2") if df_r is None else (f"F(df,{df_r:.0f})", "F")
+    log.line("-" * 39)
+    log.line(f"       |{name:>10}     df     p > {letter}")
+    log.line("-------+" + "-" * 31)
+    for index, (value, chance) in enumerate(zip(statistics.tolist(), final.tolist(), strict=True)):
+        log.line(f"{f'({index + 1})':>6} |{value:10.2f}{1:7d}{chance:10.4f}*")
+    log.line("-------+" + "-" * 31)
+    log.line(f"{'All':>6} |{joint[0]:10.2f}{joint[1]:7d}{joint[2]:10.4f}")
+    log.line("-" * 39)
+    log.line(f"* {_ADJUSTMENTS[method]} p-values")
+    columns = ["chi2" if df_r is None else "F", "df", "p", "adjustp"]
+    table = np.column_stack([statistics, np.ones(len(p)), p, final])
+    return Matrix(table, [f"r{index + 1}" for index in range(len(p))], columns)
 
 
 @command("testparm", "anything [, Equal Equation(string)]", stored="r(p) r(F) r(df) r(df_r) r(chi2) r(drop)")
@@ -285,7 +381,7 @@ def lincom(session: Session, line: Line) -> None:
     multiplier = critical(level, df)
     low, high = estimate - multiplier * se, estimate + multiplier * se
     if chosen:
-        estimate, se, low, high = math.exp(estimate), se * math.exp(estimate), math.exp(low), math.exp(high)
+        estimate, se, low, high = exponential(estimate), se * exponential(estimate), exponential(low), exponential(high)
     scalars = {"estimate": estimate, "se": se, "t" if df is not None else "z": t, "p": two_sided(t, df)}
     scalars.update({"lb": low, "ub": high, "level": level})
     if df is not None:
@@ -303,7 +399,7 @@ def nlcom(session: Session, line: Line) -> None:
     names, b, V, _ = require_estimates(session)
     level = level_of(session, line)
     text = line.anything.strip()
-    groups = _groups(text) if text.startswith("(") else None
+    groups = parenthesised_groups(text) if text.startswith("(") else None
     whole = groups is not None and (len(groups) > 1 or re.match(r"\s*[A-Za-z_]\w*\s*:", groups[0]) is not None)
     pieces = groups if whole and groups is not None else [text]
     labels, expressions = [], []

@@ -263,6 +263,8 @@ def sqreg(session: Session, line: Line) -> None:
     typed = line.options.get("quantiles")
     values = [float(q) for q in typed] if isinstance(typed, list) else [0.5]
     quantiles = [q / 100.0 if q >= 1.0 else q for q in values]
+    if not quantiles:
+        raise StataError(122, "invalid numlist has too few elements")
     if any(not 0.0 < q < 1.0 for q in quantiles):
         raise unsupported("quantiles outside (0, 1) are")
     level, reps = level_of(session, line), _reps(line)

@@ -62,7 +62,8 @@ def _bare(name: str) -> str:
 
 def collected(session: Session, typed: str, prefix: str) -> Collected:
     """The expression list after the command has run once. Raises r(198) when it is empty and no default exists."""
-    items = split_terms(typed)
+    # Blanks may stand around the equal sign of `name = expression`.
+    items = split_terms(re.sub(r"(?<![\w(])([^\W\d]\w*)\s*=(?!=)\s*", r"\1=", typed))
     estimated = "b" in session.e.matrices
     if not items:
         if estimated and not session.r.scalars.keys() - {"level"}:

@@ -22,6 +22,7 @@ from ssd.engine.commands.repeated_runs import (
     set_seed,
     split_prefix,
 )
+from ssd.engine.commands.resampling_report import fit_entries, test_model, warn_without_sample
 from ssd.engine.data.dataset import Dataset
 from ssd.engine.data.order import IndexArray, group_numbers
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
@@ -63,16 +64,18 @@ def bootstrap(session: Session, line: Line) -> None:
     original = session.data
     reading, observed, first = first_run(session, prefix, "bs")
     session.data = original
-    estimation_sample = first.sample if first.sample is not None and first.sample.any() else None
-    base = _restricted(session, prefix, estimation_sample)
+    marked_sample = first.sample if first.sample is not None and first.sample.any() else None
+    base = _restricted(session, prefix, marked_sample)
     if base.size == 0:
         raise no_observations()
     strata = _groups(original, prefix.options.get("strata"), base)
     clusters = _groups(original, prefix.options.get("cluster"), base)
     picked = _Sampler(session, original, base, strata, clusters, prefix)
     shown = prefix.options.get("nodots") is not True
-    if shown and first.macros.get("cmd"):
+    if shown:
         session.log.line(f"(running {prefix.command.split()[0]} on estimation sample)")
+    if marked_sample is None and not any(prefix.options.get(word) is True for word in ("force", "nowarn")):
+        warn_without_sample(session, "bootstrap", prefix.command.split()[0])
     dots = Dots(session, "Bootstrap replications", reps, shown=shown)
     try:
         rows = repeat_command(session, prefix, reading, picked.draw, reps, dots)
@@ -93,7 +96,7 @@ def bootstrap(session: Session, line: Line) -> None:
     _post(session, line, prefix, "bootstrap", reading, observed, V, kept, len(rows) - len(kept), base, n_clusters, None)
 
 
-def _restricted(session: Session, prefix: Prefix, estimation_sample: BoolArray | None) -> IndexArray:
+def _restricted(session: Session, prefix: Prefix, marked_sample: BoolArray | None) -> IndexArray:
     """Observations to resample: the estimation sample, or those of the command's `if` and `in`.
 
     These qualifiers are then taken off the command, since they hold for every resampled observation
@@ -120,7 +123,7 @@ def _restricted(session: Session, prefix: Prefix, estimation_sample: BoolArray |
         low, high = (_position(text or first, len(keep)) for text in (first, last))
         keep &= flags_of(len(keep), np.arange(low - 1, high))
     prefix.command = main.strip() + ("" if options is None else "," + options)
-    return np.flatnonzero(keep if estimation_sample is None else estimation_sample)
+    return np.flatnonzero(keep if marked_sample is None else marked_sample)
 
 
 def _position(text: str, n: int) -> int:
@@ -193,23 +196,28 @@ def _post(
     last = "Normal-based" if name == "bootstrap" else ""
     if own and isinstance(estimation, Estimation):
         table.eform, table.coefficient_heading = estimation.table.eform, estimation.table.coefficient_heading
+        table.style, table.base_levels = estimation.table.style, estimation.table.base_levels
     table.upper_heading = f"{'Observed' if name == 'bootstrap' else '':>11}{_PERCENT[name]:>12}{last:>37}".rstrip()
     results = e if own else ResultSet(sample=e.sample)
     total = float(len(rows) + failures)
+    test = test_model(results, list(reading.labels), observed, V, df) if own else []
 
     def show() -> None:
         log = session.log
         log.line()
         title = e.macros.get("title", "") if own else ""
         label = "Replications"
-        entries = [Entry("Number of obs", count(float(base.size)))]
-        if n_clusters is not None:
-            entries.append(Entry("Number of clusters", count(float(n_clusters))))
-        entries.append(Entry(label, count(total)))
+        entries = [Entry("Number of obs", count(float(base.size))), Entry(label, count(total)), *test]
         typed = prefix.options.get("title")
         heading = typed if isinstance(typed, str) and typed else title or f"{_PERCENT[name]} results"
-        print_header(log, [heading], entries)
+        likelihood, fitted = fit_entries(results) if own else ("", [])
+        entries += fitted
+        left = [heading, *[""] * (len(entries) - 2), likelihood] if likelihood else [heading]
+        print_header(log, left, entries, value_width=1)
         log.line()
+        if n_clusters is not None:
+            clustered = " ".join(prefix.options["cluster"])  # type: ignore[arg-type]
+            log.line(f"{f'(Replications based on {n_clusters:,} clusters in {clustered})':>78}")
         if not own and prefix.options.get("nolegend") is not True:
             log.line(f"      Command: {prefix.command}")
             for variable, text in zip(reading.labels, reading.texts, strict=False):
@@ -243,6 +251,7 @@ def _post(
         results.matrices["reps"] = Matrix(np.full((1, len(labels)), float(len(rows))), ["reps"], list(labels))
         bounds = np.percentile(rows, [50.0 - level / 2.0, 50.0 + level / 2.0], axis=0, method="averaged_inverted_cdf")
         results.matrices["ci_percentile"] = Matrix(bounds, ["ll", "ul"], list(labels))
+        results.hidden["replicates"] = rows
     for position, text in enumerate(reading.texts, 1):
         results.macros[f"exp{position}"] = text
     if own and isinstance(estimation, Estimation):
@@ -285,8 +294,10 @@ def jackknife(session: Session, line: Line) -> None:
         return data
 
     shown = prefix.options.get("nodots") is not True
-    if shown and first.macros.get("cmd"):
+    if shown:
         session.log.line(f"(running {prefix.command.split()[0]} on estimation sample)")
+    if sampled is None and not any(prefix.options.get(word) is True for word in ("force", "nowarn")):
+        warn_without_sample(session, "jackknife", prefix.command.split()[0])
     dots = Dots(session, "Jackknife replications", total, shown=shown)
     try:
         rows = repeat_command(session, prefix, reading, without, total, dots)

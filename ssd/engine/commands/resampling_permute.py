@@ -50,7 +50,7 @@ def permute(session: Session, line: Line) -> None:
     name, _, expressions = prefix.expressions.partition(" ")
     if not name:
         raise StataError(100, "varlist required")
-    variable = session.expand_varlist(name)[0]
+    variable = session.variable_named(name)
     prefix.expressions = expressions.strip()
     given = prefix.options.get("strata")
     strata = [str(each) for each in given] if isinstance(given, list) else []

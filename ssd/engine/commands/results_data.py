@@ -23,7 +23,7 @@ from ssd.engine.commands.repeated_runs import (
 from ssd.engine.data.dataset import Dataset
 from ssd.engine.data.order import group_numbers
 from ssd.engine.data.timeseries import require_time
-from ssd.engine.errors import StataError, unsupported
+from ssd.engine.errors import StataError, no_observations, unsupported
 from ssd.engine.lang.quoting import split_comma
 from ssd.engine.missing import MISSING, FloatArray, is_missing
 
@@ -83,6 +83,8 @@ def statsby(session: Session, line: Line) -> None:
     for name, key in zip(names, keys, strict=True):
         known &= (key != "") if original.variables[name].is_string else ~is_missing(key)
     base = np.flatnonzero(known)
+    if not base.size:
+        raise no_observations()
     ids, total = group_numbers([key[base] for key in keys])
     firsts = np.array([base[np.flatnonzero(ids == g)[0]] for g in range(total)])
 

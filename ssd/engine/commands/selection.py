@@ -27,8 +27,8 @@ from ssd.engine.commands.estimation import (
 from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, iteration_log, ml_covariance, model_test
 from ssd.engine.commands.response_predictions import Prediction, Predictions, censored_predictions, linear_form
 from ssd.engine.errors import StataError, insufficient_observations, no_observations
-from ssd.engine.missing import BoolArray, FloatArray, is_missing
-from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count, number
+from ssd.engine.missing import MISSING, BoolArray, FloatArray, is_missing
+from ssd.engine.output.estimation import CoefficientTable, Entry, coefficient_row, count, exponential, number
 from ssd.engine.stats.binary import Probit
 from ssd.engine.stats.design import Design, complete
 from ssd.engine.stats.distributions import chi2_tail, critical
@@ -59,7 +59,7 @@ class SelectionModel:
 
     @property
     def weights(self) -> FloatArray:
-        return np.ones(len(self.y)) if self.sample.raw is None else self.sample.raw
+        return self.sample.likelihood_weights
 
     @property
     def selection_key(self) -> str:
@@ -157,20 +157,18 @@ def heckman(session: Session, line: Line) -> None:
     level = level_of(session, line)
     model = prepare_selection(session, line)
     probit = selection_probit(model)
-    for option in ("nshazard", "mills"):
-        name = line.text_option(option)
-        if name:
-            values = np.full(session.data.n_obs, np.nan)
-            values[model.sample.rows] = mills(model.Z @ probit.coefficients)
-            from ssd.engine.missing import MISSING
-
-            session.data.add(name, np.where(np.isnan(values), MISSING, values), "float", label="Nonselection hazard")
+    hazards = [name for name in map(line.text_option, ("nshazard", "mills")) if name]
+    session.data.require_new(hazards)
     if line.flag("twostep"):
         if model.vce.typed and model.vce.kind != "conventional":
             raise StataError(198, f"vcetype {model.vce.kind} not allowed with twostep")
         _two_step(session, line, model, probit, level)
     else:
         _maximum_likelihood(session, line, model, probit, level)
+    for name in hazards:
+        values = np.full(session.data.n_obs, MISSING)
+        values[model.sample.rows] = mills(model.Z @ probit.coefficients)
+        session.data.add(name, values, "float", label="Nonselection hazard")
 
 
 @dataclass(frozen=True)
@@ -323,7 +321,7 @@ def _maximum_likelihood(session: Session, line: Line, model: SelectionModel, pro
         s1, s2 = math.sqrt(float(V[-2, -2])), math.sqrt(float(V[-1, -1]))
         rows = [
             ("rho", rho, (1.0 - rho * rho) * s1, math.tanh(athrho - z * s1), math.tanh(athrho + z * s1)),
-            ("sigma", sigma, sigma * s2, math.exp(lnsigma - z * s2), math.exp(lnsigma + z * s2)),
+            ("sigma", sigma, sigma * s2, exponential(lnsigma - z * s2), exponential(lnsigma + z * s2)),
             ("lambda", rho * sigma, se_lambda, rho * sigma - z * se_lambda, rho * sigma + z * se_lambda),
         ]
         for label, value, se, low, high in rows:

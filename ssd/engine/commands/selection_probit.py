@@ -21,7 +21,6 @@ from ssd.engine.commands.likelihood_equations import (
     exponential_row,
     fit_blocks,
     log_fit,
-    log_heading,
     open_model,
     option_terms,
     refuse_constraints,
@@ -30,7 +29,7 @@ from ssd.engine.commands.likelihood_equations import (
     test_line,
     wald_on,
 )
-from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish
+from ssd.engine.commands.maximum import ML_OPTIONS, MlResult, finish, log_heading
 from ssd.engine.commands.postestimation_predict import Request, linear_prediction
 from ssd.engine.commands.response_predictions import Prediction, Predictions, linear_form
 from ssd.engine.commands.selection import SelectionModel, prepare_selection, selection_probit
@@ -308,7 +307,7 @@ def _treatment_predictions(depvar: str, name: str) -> Predictions:
     def conditional(request: Request, treated: bool) -> FloatArray:
         names = request.session.e.matrices["b"].cols
         effect = float(request.session.e.matrices["b"].values[0, names.index(f"{depvar}:1.{name}")])
-        actual = np.asarray(request.session.evaluate(name), dtype=np.float64)[request.rows]
+        actual = request.session.evaluate_numbers(name)[request.rows]
         base = request.xb + effect * (float(treated) - actual)
         z = index(request)
         hazard = mills(z) if treated else -mills(-z)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import estimation_of
+from ssd.engine.commands.estimation import estimation_of, marked_sample
 from ssd.engine.commands.postestimation_predict import linear_prediction
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import MISSING
@@ -41,8 +41,7 @@ def linktest(session: Session, line: Line) -> None:
     values[defined] = linear.xb(defined)
     kind, expression = estimation.weights
     weight = f" [{kind}={expression}]" if kind else ""
-    sample = session.e.sample
-    assert sample is not None
+    sample = marked_sample(session)
     text = line.text.strip()
     condition, _, options = text.partition(",")
     options = _own_options(session, options)

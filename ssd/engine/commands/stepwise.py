@@ -89,7 +89,7 @@ class _Model:
         self.command = declared.name
         if re.search(r"[.#]", found["terms"]):
             raise StataError(101, "factor-variable and time-series operators not allowed")
-        self.depvar = session.expand_varlist(found["depvar"])[0]
+        self.depvar = session.variable_named(found["depvar"])
         self.terms = self._terms(found["terms"])
         if not self.terms:
             raise StataError(102, "too few variables specified")

@@ -12,6 +12,7 @@ from ssd.engine.data.survival import require_survival
 from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.options import TypedOption, read_options
 from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.estimation import fixed
 from ssd.engine.output.survival import remind
 from ssd.engine.output.tables import abbreviate
 from ssd.engine.results import Matrix, ResultSet
@@ -83,13 +84,15 @@ def phtest(session: Session, rest: str, options: list[TypedOption]) -> None:
         if detail:
             label = f"{abbreviate(name, 12):>12} |"
             if active:
-                log.line(f"{label}{table[j, 0]:11.5f}{table[j, 1]:9.2f}{1:9d}{table[j, 3]:13.4f}")
+                log.line(
+                    f"{label}{fixed(table[j, 0], 5):>11}{fixed(table[j, 1], 2):>9}{1:9d}{fixed(table[j, 3], 4):>13}"
+                )
             else:
                 log.line(f"{label}{'.':>11}{'.':>9}{1:9d}{'.':>13}")
     if detail:
         log.line("-" * 13 + "+" + "-" * 42)
     p = chi2_tail(test.global_chi2, k)
-    log.line(f"{'Global test':>12} |{'':11}{test.global_chi2:9.2f}{k:9d}{p:13.4f}")
+    log.line(f"{'Global test':>12} |{'':11}{fixed(test.global_chi2, 2):>9}{k:9d}{fixed(p, 4):>13}")
     log.line("-" * 56)
     if session.e.macros.get("vcetype") == "Robust":
         log.line("Note: Robust variance–covariance matrix used.")
@@ -134,10 +137,9 @@ def _time_function(session: Session, fitted: CoxFitted, kind: str, typed: dict[s
         return ranks, "Rank of analysis time"
     if kind == "km":
         found = curve(fitted.records)
-        before = np.concatenate([[1.0], found.survivor[:-1]])
-        return 1.0 - before[np.searchsorted(found.time, t)], "Kaplan–Meier"
+        return 1.0 - found.survivor[np.searchsorted(found.time, t)], "Kaplan–Meier"
     if kind == "time":
-        name = session.expand_varlist(typed["time"])[0]
+        name = session.variable_named(typed["time"])
         return session.data.numeric(name)[fitted.records.rows], name
     return t, "Analysis time"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line
-from ssd.engine.commands.estimation import SessionSource, estimation_of
+from ssd.engine.commands.estimation import SessionSource, estimation_of, marked_sample
 from ssd.engine.commands.postestimation_predict import linear_prediction
 from ssd.engine.commands.survival_sample import group_records, take_records
 from ssd.engine.data.names import check_name
@@ -61,8 +61,7 @@ def refit(session: Session) -> CoxFitted:
         if session.e.macros.get(option):
             raise unsupported(f"this statistic after stcox with {option}() is")
     settings = require_survival(session.data)
-    assert session.e.sample is not None
-    records = take_records(session, session.e.sample, settings)
+    records = take_records(session, marked_sample(session), settings)
     estimation = estimation_of(session)
     linear = linear_prediction(session, estimation, records.rows)
     design = linear.design
@@ -87,6 +86,8 @@ def predict_cox(session: Session, line: Line) -> bool:
     name = chosen[0] if chosen else "hr"
     if name not in _STATISTICS:
         raise StataError(198, f"option {name} not allowed")
+    if session.e.macros.get("tvc"):
+        raise unsupported(f"predict, {name} after stcox with tvc() is")
     storage, names = _new_names(session, line, name)
     if name in _MANY:
         _many(session, line, name, storage, names)

@@ -155,7 +155,9 @@ def stci(session: Session, line: Line) -> None:
         raise StataError(198, "option p() must be between 0 and 100")
     names = _by(line)
     level = level_of(session, line)
-    _, records = open_analysis(session, line, names)
+    settings, records = open_analysis(session, line, names)
+    if settings.weight_kind == "pweight":
+        raise StataError(101, "pweights not allowed")
     groups = group_records(session, records, names)
     log = session.log
     heading = "rmean" if mean else f"{p:g}%"

@@ -46,7 +46,7 @@ def stvary(session: Session, line: Line) -> None:
     log = session.log
     log.line()
     log.line(f"{'':17}Subjects for whom the variable is")
-    log.line(f"{'':55}{'Never':>8}{'Always':>9}{'Sometimes':>12}".rstrip())
+    log.line(f"{'':34}{'Never':>17}{'Always':>10}{'Sometimes':>12}")
     log.line(f"{'Variable':>11} |{'Constant':>10}{'Varying':>11}{'Missing':>17}{'Missing':>10}{'Missing':>12}")
     log.line("-" * 12 + "+" + "-" * 67)
     for name in names:
@@ -96,7 +96,7 @@ def stfill(session: Session, line: Line) -> None:
         mask = np.zeros(data.n_obs, dtype=np.bool_)
         mask[places[change]] = True
         changes = data.replace(name, column, mask) if mask.any() else 0
-        session.log.line(f"replace all values with value {'at' if word == 'baseline' else 'carried'} {word}:")
+        session.log.line("Values at baseline:" if word == "baseline" else "Values carried forward:")
         session.log.line(f"{name:>12}:  {changes:,} real change{'' if changes == 1 else 's'} made")
 
 
@@ -112,8 +112,9 @@ def stbase(session: Session, line: Line) -> None:
     last = np.concatenate([subject[1:] != subject[:-1], [True]])
     if np.any(data.numeric("_t0")[places[1:]][~first[1:]] != data.numeric("_t")[places[:-1]][~first[1:]]):
         raise unsupported("stbase with gaps is")
-    for name in ("_t", "_d", settings.time, *([settings.failure] if settings.failure else [])):
-        column = data.numeric(name)
+    names = ["_t", "_d", settings.time, *([settings.failure] if settings.failure else [])]
+    columns = [data.numeric(name) for name in names]
+    for name, column in zip(names, columns, strict=True):
         column[places[first]] = column[places[last]]
         mask = np.zeros(data.n_obs, dtype=np.bool_)
         mask[places[first]] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from ssd.engine.stats.survival_curves import select
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
+
+_MOST_INTERVALS: Final = 100_000
 
 
 @command("ltable", "varlist(min=1 max=2 numeric) [if] [in] [fweight] [, Survival Failure Hazard BY(varlist) "
@@ -66,6 +68,8 @@ def _edges(line: Line, time: FloatArray) -> FloatArray:
     if len(values) == 1:
         if values[0] <= 0:
             raise StataError(198, "intervals() must be positive")
+        if float(time.max()) / values[0] > _MOST_INTERVALS:
+            raise StataError(198, "intervals() is too small for the span of time")
         return np.arange(0.0, float(time.max()) + 2.0 * values[0], values[0])
     if values != sorted(values):
         raise StataError(124, "invalid numlist has elements out of order")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ssd.engine.commands.estimation import Estimation, SessionSource
 from ssd.engine.commands.margins_cells import Predictor, active_positions
 from ssd.engine.commands.postestimation_predict import linear_prediction
-from ssd.engine.errors import StataError
+from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import BoolArray
 from ssd.engine.stats.response import exponential, identity
 
@@ -19,6 +19,8 @@ def hazard_predictor(
     session: Session, estimation: Estimation, rows: BoolArray, text: str, source: SessionSource
 ) -> Predictor:
     """Relative hazard (the default) or the linear prediction after stcox and stcrreg."""
+    if session.e.macros.get("tvc"):
+        raise unsupported("margins after stcox with tvc() is")
     words = text.replace(",", " ").split()
     offset = "nooffset" not in words
     wanted = next((word for word in words if word != "nooffset"), "")

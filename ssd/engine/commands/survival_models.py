@@ -63,7 +63,7 @@ class ModelSetup:
         """e(N_sub), e(N_fail), e(risk), e(tmin), e(tmax)."""
         r = self.records
         subjects = float(r.subjects)
-        if self.settings.weight_kind == "fweight":
+        if self.settings.weight_kind in {"fweight", "iweight"}:
             first = np.unique(r.subject, return_index=True)[1]
             subjects = float(r.w[first].sum())
         return {
@@ -146,8 +146,10 @@ def print_iterations(session: Session, line: Line, iterations: list[float], vce:
         return
     if title:
         session.log.line(title)
+        if title != "Refining estimates:":
+            session.log.line()
     for i, value in enumerate(iterations):
-        session.log.line(f"Iteration {i}:  {likelihood_word(vce)} = {number(value, '%10.0g'):>10}")
+        session.log.line(f"{f'Iteration {i}:':<13} {likelihood_word(vce)} = {number(value, '%10.0g'):>10}")
 
 
 def print_survival_header(setup: ModelSetup, result: MlResult, titles: list[str]) -> None:
@@ -162,15 +164,15 @@ def print_survival_header(setup: ModelSetup, result: MlResult, titles: list[str]
         ("No. of subjects", count_text(counts["N_sub"])), ("No. of failures", count_text(counts["N_fail"])),
         ("Time at risk", number(counts["risk"], "%12.0gc")),
     ]  # fmt: skip
-    width = max(6, *(len(value) for _, value in left))
+    width = max([6, *(len(value) for _, value in left)])
     p = chi2_tail(result.chi2, result.df_m) if result.df_m > 0 else float("nan")
     right = [
         ("Number of obs", count(result.sample.n)), None, None,
         (f"{result.chi2type} chi2({result.df_m})", _fixed(result.chi2, "%9.2f")),
         ("Prob > chi2", "." if np.isnan(p) else f"{p:.4f}"),
     ]  # fmt: skip
-    label_width = max(13, *(len(entry[0]) for entry in right if entry is not None))
-    value_width = max(6, *(len(entry[1]) for entry in right if entry is not None))
+    label_width = max([13, *(len(entry[0]) for entry in right if entry is not None)])
+    value_width = max([6, *(len(entry[1]) for entry in right if entry is not None)])
     texts = [f"{label:<15} = {value:>{width}}" for label, value in left]
     texts += ["", f"{likelihood_word(result.vce)} = {number(result.ll, '%10.0g')}"]
     for text, entry in zip(texts, right, strict=True):

@@ -59,6 +59,12 @@ def open_analysis(session: Session, line: Line, names: list[str] | None = None) 
     return settings, records
 
 
+def option_names(line: Line, option: str) -> list[str]:
+    """The variables of a varlist option; none when it was not typed."""
+    value = line.options.get(option)
+    return [str(name) for name in value] if isinstance(value, list) else []
+
+
 @dataclass(frozen=True)
 class Grouping:
     """Groups formed by the distinct values of some variables, in sorted order."""

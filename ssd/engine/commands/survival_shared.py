@@ -85,7 +85,7 @@ def _header(session: Session, setup: ModelSetup, result: MlResult, group: str, s
         None, (f"Wald chi2({result.df_m})", format_value(result.chi2, "%9.2f").strip()),
         ("Prob > chi2", "." if np.isnan(p) else f"{p:.4f}"),
     ]  # fmt: skip
-    width = max(6, *(len(entry[1]) for entry in right if entry is not None))
+    width = max([6, *(len(entry[1]) for entry in right if entry is not None)])
     log.line()
     log.line(f"Cox regression with {ties.capitalize()} method for ties")
     for text, entry in zip(left, right, strict=True):

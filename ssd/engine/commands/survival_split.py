@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 IndexArray = NDArray[np.intp]
+
+
+MOST_PIECES: Final = 1_000_000
+"""Episodes that every() may cut one span of analysis time into."""
 
 
 @command("stsplit", "[anything] [if] [, AT(string) EVery(real 0) AFter(string) TRim STrata(varlist) RISKset(name) "
@@ -60,7 +64,10 @@ def stsplit(session: Session, line: Line) -> None:
     if every:
         if every <= 0:
             raise StataError(198, "every() must be greater than 0")
-        points = np.arange(1, int(np.ceil(last / every)), dtype=np.float64) * every
+        pieces = np.ceil(last / every)
+        if pieces > MOST_PIECES:
+            raise StataError(198, "every() is too small for the span of analysis time")
+        points = np.arange(1, int(pieces), dtype=np.float64) * every
         points = points if points.size else np.array([every])
     else:
         points = np.unique(np.array(parse_numlist(at, missing=False), dtype=np.float64))
@@ -84,7 +91,7 @@ def _reference(session: Session, settings: SurvivalSettings, text: str) -> Float
     expression = right if kind != "time" or equals else text
     if kind not in {"time", "t", "_t"} or re.match(r"\s*(min|asis)\s*\(", expression):
         raise unsupported(f"after({text}) is")
-    values = np.broadcast_to(np.asarray(session.evaluate(expression), dtype=np.float64), (n,)).copy()
+    values = session.evaluate_numbers(expression).copy()
     if kind == "_t":
         return values
     origin, scale = origin_and_scale(session, settings)
@@ -98,7 +105,7 @@ def origin_and_scale(session: Session, settings: SurvivalSettings) -> tuple[Floa
     if raw.origin is None:
         return np.zeros(session.data.n_obs), scale
     subject = np.nan_to_num(raw.subject, nan=0.0).astype(np.intp)
-    lowest = np.full(int(subject.max()) + 1, np.inf)
+    lowest = np.full(int(subject.max(initial=0)) + 1, np.inf)
     known = np.isfinite(raw.origin)
     np.minimum.at(lowest, subject[known], raw.origin[known])
     return lowest[subject], scale

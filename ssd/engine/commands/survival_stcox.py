@@ -128,6 +128,8 @@ def time_multiplier(session: Session, text: str, times: FloatArray) -> FloatArra
         value = session.evaluate(re.sub(r"\b_t\b", f"({float(time)!r})", text))
         if isinstance(value, np.ndarray) and value.ndim:
             raise unsupported("texp() with variables other than _t is")
+        if isinstance(value, str):
+            raise StataError(109, "type mismatch")
         values.append(float(value))
     return np.array(values)[back.reshape(-1)]
 
@@ -198,7 +200,9 @@ def _describe(
 ) -> None:
     """Titles, stored results and what postestimation needs."""
     word = {"breslow": "Breslow method", "efron": "Efron method", "exactp": "exact partial-likelihood method"}[method]
-    tied = bool(np.any(sets.failures > 1))
+    # A record with a frequency weight stands for tied failures.
+    counted = sets.weight if setup.settings.weight_kind == "fweight" else sets.failures
+    tied = bool(np.any(counted > 1))
     title = "Stratified Cox regression" if strata else "Cox regression"
     titles = [f"{title} with {f'{word} for ties' if tied else 'no ties'}"]
     if strata:

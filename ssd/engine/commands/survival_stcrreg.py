@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import SessionSource, estimation_of, not_missing, replay
+from ssd.engine.commands.estimation import SessionSource, estimation_of, marked_sample, not_missing, replay
 from ssd.engine.commands.maximum import MlResult, finish, likelihood_word, model_test
 from ssd.engine.commands.postestimation_predict import linear_prediction
 from ssd.engine.commands.survival_margins import hazard_predictor
@@ -150,8 +150,7 @@ def refit(session: Session) -> tuple[SubhazardData, SubhazardFit]:
     if session.e.macros.get("cmd") != "stcrreg":
         raise StataError(301, "last estimates not found")
     settings = require_survival(session.data)
-    assert session.e.sample is not None
-    records = take_records(session, session.e.sample, settings)
+    records = take_records(session, marked_sample(session), settings)
     variable, events = _event(session, session.e.macros["compete"])
     values = session.data.numeric(variable)[records.rows]
     competing = np.isin(values, parse_numlist(events, missing=True)) if events else (values != 0) & ~is_missing(values)
@@ -187,8 +186,7 @@ def predict_subhazard(session: Session, line: Line) -> bool:
     else:
         data, found = refit(session)
         total = np.concatenate([[0.0], np.cumsum(found.baseline)])
-        sample = session.e.sample
-        assert sample is not None
+        sample = marked_sample(session)
         values = total[np.searchsorted(data.times, data.t, side="right")]
         full[np.flatnonzero(sample)] = -np.expm1(-values) if name == "basecif" else values
         full[~rows] = MISSING

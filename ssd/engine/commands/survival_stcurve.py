@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
-from ssd.engine.commands.estimation import SessionSource, estimation_of
+from ssd.engine.commands.estimation import SessionSource, estimation_of, marked_sample
 from ssd.engine.commands.graph import REFUSED
 from ssd.engine.commands.postestimation_predict import linear_prediction
 from ssd.engine.commands.survival_cox_predict import refit as refit_cox
@@ -68,15 +68,14 @@ def _values(session: Session, text: str) -> dict[str, float]:
             raise StataError(198, f"at({text}) invalid")
         if name.startswith("("):
             raise unsupported(f"at({text}) is")
-        found[session.expand_varlist(name.strip())[0]] = session.evaluate_number(value)
+        found[session.variable_named(name.strip())] = session.evaluate_number(value)
     return found
 
 
 def _linear(session: Session, equation: str, values: dict[str, float]) -> float:
     """The linear prediction at the means of the sample, some variables held fixed."""
     estimation = estimation_of(session)
-    sample = session.e.sample
-    assert sample is not None
+    sample = marked_sample(session)
     linear = linear_prediction(session, estimation, sample, equation, offset=False)
     known = set(linear.design.variables)
     for name in values:

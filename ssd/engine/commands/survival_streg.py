@@ -191,6 +191,7 @@ class _Fit:
                 print_iterations(session, line, null.iterations, vce, "Fitting constant-only model:")
                 session.log.line()
                 session.log.line("Fitting full model:")
+                session.log.line()
             print_iterations(session, line, found.iterations, vce)
         self._finish(found, plain, ll_0)
 

@@ -11,17 +11,15 @@ import numpy as np
 from ssd.engine.commands.declare import Command, Line, command
 from ssd.engine.commands.estimation import level_of
 from ssd.engine.commands.survival_graph import draw_curves
-from ssd.engine.commands.survival_sample import Grouping, IndexArray, group_records, open_analysis
-from ssd.engine.data.names import check_name
+from ssd.engine.commands.survival_sample import Grouping, group_records, open_analysis, option_names
+from ssd.engine.commands.survival_sts_generate import generate_functions
+from ssd.engine.commands.survival_sts_test import test_equality
 from ssd.engine.data.survival import Records, SurvivalSettings
-from ssd.engine.errors import StataError, already_defined, unsupported
+from ssd.engine.errors import StataError, unsupported
 from ssd.engine.lang.syntax import parse_command
-from ssd.engine.missing import MISSING, FloatArray
-from ssd.engine.output.formats import format_value
+from ssd.engine.missing import FloatArray
 from ssd.engine.output.tables import number
-from ssd.engine.results import ResultSet
-from ssd.engine.stats.distributions import chi2_tail
-from ssd.engine.stats.survival_curves import Curve, curve, equality_test, select, weighting
+from ssd.engine.stats.survival_curves import Curve, curve, select
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -53,23 +51,15 @@ def sts(session: Session, line: Line) -> None:
     elif "list".startswith(word):
         _list(session, _parsed(session, "sts list", _LIST, rest))
     elif "test".startswith(word):
-        _test(session, _parsed(session, "sts test", _TEST, rest))
+        test_equality(session, _parsed(session, "sts test", _TEST, rest))
     elif len(word) >= 3 and "generate".startswith(word):
-        _generate(session, _parsed(session, "sts generate", _GENERATE, rest))
+        generate_functions(session, _parsed(session, "sts generate", _GENERATE, rest))
     else:
         raise StataError(198, f"unknown subcommand sts {word}")
 
 
 def _parsed(session: Session, name: str, grammar: str, text: str) -> Line:
     return parse_command(Command(name, len(name), grammar, lambda s, x: None, "no", "", "", ""), text, session)
-
-
-def _names(line: Line, option: str) -> list[str]:
-    value = line.options.get(option)
-    return [str(name) for name in value] if isinstance(value, list) else []
-
-
-# --- list ---
 
 
 def _list(session: Session, line: Line) -> None:
@@ -80,7 +70,7 @@ def _list(session: Session, line: Line) -> None:
     if len(kinds) > 1:
         raise StataError(198, f"options {kinds[0]} and {kinds[1]} may not be combined")
     kind = {"na": "cumhaz"}.get(kinds[0], kinds[0]) if kinds else "survival"
-    names = _names(line, "by")
+    names = option_names(line, "by")
     level = level_of(session, line)
     at = line.text_option("at")
     compare = line.flag("compare")
@@ -151,14 +141,16 @@ def _whole(
     column = 41 if enter else 34
     first = f"{'':<13}At{'':<11}{'Net' if net else '':<3}"
     first = f"{first:<{column - 1 - (2 if kind == 'cumhaz' else 0)}}{title}"
-    log.line(f"{first:<{column + 13}}Std.")
+    # Greenwood's errors do not hold under probability weights, so Stata leaves them out.
+    plain = settings.weight_kind == "pweight"
+    log.line(first if plain else f"{first:<{column + 13}}Std.")
     lost = "lost" if net else "Lost"
     second = f"  Time     risk   Fail   {lost}" + ("  Enter" if enter else "")
     function = "  hazard" if kind == "cumhaz" else "function"
-    log.line(
-        f"{second:<{column - 1}}{function}     error{' ' * (5 if level == int(level) else 2)}[{level:g}% conf. int.]"
-    )
-    log.line("-" * (79 if enter else 72))
+    limits = "" if plain else f"     error{' ' * (5 if level == int(level) else 2)}[{level:g}% conf. int.]"
+    log.line(f"{second:<{column - 1}}{function}{limits}")
+    width = column + 7 if plain else column + 38
+    log.line("-" * width)
     tmin, tmax = (float(str(line.options.get(name))) for name in ("tmin", "tmax"))
     for g, found in enumerate(curves):
         if groups.names:
@@ -173,9 +165,11 @@ def _whole(
             cells += f" {number(found.d[i], '%6.0g'):>6} {number(gone, '%6.0g'):>6}"
             if enter:
                 cells += f" {number(found.entered[i], '%6.0g'):>6}"
-            cells += f" {_fixed(values[i], 11)} {_fixed(error[i], 9)} {_fixed(low[i], 10)} {_fixed(high[i], 9)}"
+            cells += f" {_fixed(values[i], 11)}"
+            if not plain:
+                cells += f" {_fixed(error[i], 9)} {_fixed(low[i], 10)} {_fixed(high[i], 9)}"
             log.line(cells)
-    log.line("-" * (79 if enter else 72))
+    log.line("-" * width)
     if net:
         log.line("Note: Net lost equals the number lost minus the number who entered.")
 
@@ -242,149 +236,3 @@ def _compare(session: Session, groups: Grouping, curves: list[Curve], kind: str,
                 cells.append(_fixed(value, 11))
             log.line(f"{'Time' if j == 0 else '':<4}{number(point, '%8.0g'):>8}" + "".join(cells))
         log.line("-" * (12 + 11 * len(block)))
-
-
-# --- test ---
-
-
-_TITLES = {
-    "logrank": "Log-rank test", "wilcoxon": "Wilcoxon–Breslow–Gehan test", "tware": "Tarone–Ware test",
-    "peto": "Peto–Peto–Prentice test", "fh": "Fleming–Harrington test",
-}  # fmt: skip
-
-
-def _test(session: Session, line: Line) -> None:
-    if line.flag("cox"):
-        raise unsupported("option cox of sts test is")
-    for option in ("detail", "mat"):
-        if line.options.get(option):
-            raise unsupported(f"option {option} of sts test is")
-    powers = line.options.get("fh")
-    kinds = [kind for kind in ("logrank", "wilcoxon", "tware", "peto") if line.flag(kind)]
-    if isinstance(powers, list) and powers:
-        kinds.append("fh")
-    if len(kinds) > 1:
-        raise StataError(198, f"options {kinds[0]} and {kinds[1]} may not be combined")
-    kind = kinds[0] if kinds else "logrank"
-    p, q = (float(str(value)) for value in powers) if isinstance(powers, list) and powers else (0.0, 0.0)
-    strata = _names(line, "strata")
-    _, records = open_analysis(session, line, [*line.varlist, *strata])
-    groups = group_records(session, records, line.varlist)
-    if groups.count < 2:
-        raise StataError(198, "only one group defined by varlist")
-    stratum: IndexArray = group_records(session, records, strata).ids
-    test = equality_test(records, groups.ids, groups.count, stratum, weighting(kind, p, q))
-    chi2, df = test.chi2()
-    log = session.log
-    if not line.flag("notitle"):
-        log.line()
-        log.line("Stratified equality of survivor functions" if strata else "Equality of survivor functions")
-        log.line(_TITLES[kind])
-        log.line()
-    ranks = kind != "logrank"
-    heading = ", ".join(line.varlist)
-    width = max(len("Total"), len(heading), *(len(label) for label in groups.labels))
-    star = "(*)" if strata else ""
-    log.line(f"{'':<{width}} |  Observed       Expected" + ("        Sum of" if ranks else ""))
-    log.line(f"{heading:<{width}} |    events         events{star}" + ("         ranks" if ranks else ""))
-    rule = "-" * (width + 1) + "+" + "-" * (38 if ranks else 25)
-    log.line(rule)
-    for g, label in enumerate(groups.labels):
-        row = f"{number(test.observed[g], '%10.0g'):>10}     {test.expected[g]:10.2f}"
-        row += f"    {number(test.score[g], '%10.0g'):>10}" if ranks else ""
-        log.line(f"{label:>{width}} |{row}")
-    log.line(rule)
-    total = f"{number(float(test.observed.sum()), '%10.0g'):>10}     {test.expected.sum():10.2f}"
-    log.line(f"{'Total':>{width}} |{total}" + (f"    {'0':>10}" if ranks else ""))
-    if strata:
-        log.line()
-        log.line(f"(*) sum over calculations within {' '.join(strata)}")
-    p_value = chi2_tail(chi2, df)
-    results = {"df": float(df), "chi2": chi2, "p": p_value}
-    log.line()
-    _show_chi2(session, width, df, chi2, p_value)
-    if line.flag("trend"):
-        results.update(_trend(session, groups, test.trend, width))
-    session.r = ResultSet(scalars=results)
-
-
-def _show_chi2(session: Session, width: int, df: int, chi2: float, p_value: float) -> None:
-    text = f"chi2({df}) ="
-    session.log.line(f"{text:>{width + 20}}{format_value(chi2, '%7.2f'):>7}")
-    session.log.line(f"{'Pr>chi2 =':>{width + 20}}{p_value:7.4f}")
-
-
-def _trend(session: Session, groups: Grouping, statistic: object, width: int) -> dict[str, float]:
-    """Test of a trend in the values of the group variable. Raises r(198) with fewer than three groups."""
-    if groups.count < 3:
-        raise StataError(198, "trend test requires 3 or more groups")
-    scores = [values[0] for values in groups.values]
-    if len(groups.names) > 1 or any(isinstance(value, str) for value in scores):
-        raise StataError(198, "trend test requires one numeric variable")
-    assert callable(statistic)
-    chi2 = float(statistic(np.array(scores, dtype=np.float64)))
-    p_value = chi2_tail(chi2, 1)
-    session.log.line()
-    session.log.line("Test for trend of survivor functions")
-    session.log.line()
-    _show_chi2(session, width, 1, chi2, p_value)
-    return {"df_tr": 1.0, "chi2_tr": chi2, "p_tr": p_value}
-
-
-# --- generate ---
-
-_FUNCTIONS = {
-    "s": "Survivor function", "se(s)": "S.E. of survivor function", "h": "Hazard contribution",
-    "se(lls)": "S.E. of ln(-ln S(t))", "lb(s)": "Lower bound of S(t)", "ub(s)": "Upper bound of S(t)",
-    "na": "Nelson–Aalen cumulative hazard", "se(na)": "S.E. of cumulative hazard", "lb(na)": "Lower bound of H(t)",
-    "ub(na)": "Upper bound of H(t)", "n": "Number at risk", "d": "Number of failures",
-}  # fmt: skip
-
-
-def _column(found: Curve, function: str, level: float) -> FloatArray:
-    if function in {"lb(s)", "ub(s)"}:
-        return found.survivor_limits(level)[0 if function == "lb(s)" else 1]
-    if function in {"lb(na)", "ub(na)"}:
-        return found.cumulative_limits(level)[0 if function == "lb(na)" else 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        hazard = np.where(found.d > 0, found.d / found.n, np.nan)
-    return {
-        "s": found.survivor, "se(s)": found.error, "h": hazard, "se(lls)": found.spread, "na": found.cumulative,
-        "se(na)": found.cumulative_error, "n": found.n, "d": found.d,
-    }[function]  # fmt: skip
-
-
-def _generate(session: Session, line: Line) -> None:
-    for option in ("strata", "adjustfor"):
-        if line.options.get(option):
-            raise unsupported(f"option {option}() of sts generate is")
-    text = re.sub(r"\s*=\s*", "=", line.anything.strip())
-    pairs = re.findall(r"(\w+)=((?:se|lb|ub)?\(?\w+\)?)", text)
-    if not pairs or "".join(f"{a}={b}" for a, b in pairs) != re.sub(r"\s+", "", text):
-        raise StataError(198, "invalid syntax")
-    for name, function in pairs:
-        check_name(name)
-        if name in session.data.variables:
-            raise already_defined(name)
-        if function not in _FUNCTIONS:
-            raise StataError(198, f"{function} is not a function of sts generate")
-    names = _names(line, "by")
-    level = level_of(session, line)
-    _, records = open_analysis_quietly(session, line, names)
-    groups = group_records(session, records, names)
-    places = np.flatnonzero(records.rows)
-    for name, function in pairs:
-        full = np.full(session.data.n_obs, MISSING)
-        for g in range(groups.count):
-            own = groups.ids == g
-            part = select(records, own)
-            found = curve(part)
-            column = _column(found, function, level)[np.searchsorted(found.time, part.t)]
-            full[places[own]] = np.where(np.isfinite(column), column, MISSING)
-        session.data.add(name, full, "double" if function in {"n", "d"} else "float", label=_FUNCTIONS[function])
-
-
-def open_analysis_quietly(session: Session, line: Line, names: list[str]) -> tuple[SurvivalSettings, Records]:
-    """As `open_analysis`, without the reminder."""
-    with session.log.silence():
-        return open_analysis(session, line, names)

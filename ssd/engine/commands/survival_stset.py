@@ -216,11 +216,11 @@ def _moment(session: Session, settings: SurvivalSettings, text: str, option: str
             raise StataError(
                 198, f"{option}({text}) invalid; type {option}(time {event}) or {option}({event}==numlist)"
             )
-        values = session.data.numeric(session.expand_varlist(name.strip())[0])
+        values = session.data.numeric(session.variable_named(name.strip()))
         hit = np.isin(values, parse_numlist(numbers, missing=True))
         found.append(np.where(hit, raw.time, np.nan))
     if expression.strip():
-        typed = np.asarray(session.evaluate(expression.strip()), dtype=np.float64)
+        typed = session.evaluate_numbers(expression.strip())
         found.append(to_nan(np.broadcast_to(typed, raw.time.shape).copy()))
     joined = found[0]
     for other in found[1:]:

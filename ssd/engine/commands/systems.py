@@ -315,7 +315,7 @@ def _statistics(equations: list[_Equation]) -> Statistics:
 
         assert isinstance(request, Request)
         name = _equation_name(request.estimation, request.line.text_option("equation")) or next(iter(depvars))
-        y = np.asarray(request.session.evaluate(depvars[name]), dtype=np.float64)[request.rows]
+        y = request.session.evaluate_numbers(depvars[name])[request.rows]
         return y - request.xb
 
     return Statistics({"residuals": residuals}, "xb", "(option xb assumed; fitted values)", equations[0].depvar)

@@ -131,7 +131,7 @@ def anova(session: Session, line: Line) -> None:
     words = line.anything.split()
     if len(words) < 2:
         raise StataError(102, "too few variables specified")
-    y_name = session.expand_varlist(words[0])[0]
+    y_name = session.variable_named(words[0])
     labels = term_labels(session, words[1:])
     involved = list(dict.fromkeys(part.removeprefix("c.") for label in labels for part in label.split("#")))
     chosen = select(session, line, [y_name, *involved])
@@ -228,7 +228,10 @@ def _anova_row(label: str, ss: float, df: float, mse: float | None, df_r: float)
     from ssd.engine.stats.tails import f as fisher
 
     ms = number(ss / df, "%10.0g") if df > 0 else ""
-    text = f"{right(abbreviate(label, 24), 24)} | {number(ss, '%10.0g'):>10}{df:11.0f}   {ms:>10}"
+    # Covariates are listed by their names; a term that collinearity took away leaves rounding error.
+    shown = re.sub(r"(^|#)c\.", r"\1", label)
+    ss = ss if df > 0 else 0.0
+    text = f"{right(abbreviate(shown, 24), 24)} | {number(ss, '%10.0g'):>10}{df:11.0f}   {ms:>10}"
     if mse is None or df <= 0:
         return text
     statistic = ss / df / mse

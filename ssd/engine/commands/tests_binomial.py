@@ -27,7 +27,7 @@ def bitest(session: Session, line: Line) -> None:
     match = re.fullmatch(r"\s*(\w+)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
         raise invalid_syntax()
-    name = session.expand_varlist(match[1])[0]
+    name = session.variable_named(match[1])
     chosen = select(session, line, [name])
     x = session.data.numeric(name)[chosen.mask]
     if x.size == 0:

@@ -37,7 +37,7 @@ def esize(session: Session, line: Line) -> None:
         by = line.text_option("by")
         if not by:
             raise StataError(198, "option by() required")
-        name = session.expand_varlist(rest)[0]
+        name = session.variable_named(rest)
         kept = mask & present(session, name) & present(session, by)
         groups = two_groups(session, by, kept)
         x = session.data.numeric(name)[kept]
@@ -48,7 +48,7 @@ def esize(session: Session, line: Line) -> None:
         match = re.fullmatch(r"\s*(\w+)\s*={1,2}\s*(\w+)\s*", rest)
         if match is None:
             raise invalid_syntax()
-        labels = [session.expand_varlist(match[k])[0] for k in (1, 2)]
+        labels = [session.variable_named(match[k]) for k in (1, 2)]
         parts = [group_of(name, session.data.numeric(name)[mask & present(session, name)]) for name in labels]
     else:
         raise StataError(198, "esize twosample or esize unpaired expected")
@@ -111,7 +111,7 @@ def ztest(session: Session, line: Line) -> None:
     level, mask, by = confidence_level(session, line), line.sample(session), line.text_option("by")
     sds = _deviations(line)
     if by:
-        name = session.expand_varlist(line.anything)[0]
+        name = session.variable_named(line.anything)
         kept = mask & present(session, name) & present(session, by)
         groups = two_groups(session, by, kept)
         x = session.data.numeric(name)[kept]
@@ -121,7 +121,7 @@ def ztest(session: Session, line: Line) -> None:
     match = re.fullmatch(r"\s*(\w+)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
         raise invalid_syntax()
-    first = session.expand_varlist(match[1])[0]
+    first = session.variable_named(match[1])
 
     def values(name: str) -> FloatArray:
         return session.data.numeric(name)[mask & present(session, name)]
@@ -129,7 +129,7 @@ def ztest(session: Session, line: Line) -> None:
     if re.fullmatch(r"[A-Za-z_]\w*", match[2]):
         if not line.flag("unpaired"):
             raise unsupported("ztest, paired is")
-        second = session.expand_varlist(match[2])[0]
+        second = session.variable_named(match[2])
         parts = [group_of(short(name), values(name)) for name in (first, second)]
         _two(session, [Group(p.label, p.n, p.mean, sd) for p, sd in zip(parts, sds, strict=True)], level, "Variable")
         return

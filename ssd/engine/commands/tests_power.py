@@ -42,6 +42,8 @@ def power(session: Session, line: Line) -> None:
         raise unsupported(f"power {words[0]} is")
     grid = _grid(session, line, method, words[1:])
     many = len(grid) > 1 or line.flag("table") or line.flag("graph") or bool(line.text_option("graph"))
+    if not grid:
+        raise StataError(122, "invalid numlist has too few elements")
     rows = [_solved(line, method, values) for values in grid]
     show_table = (many and not line.flag("notable") and not _wants_graph(line)) or line.flag("table")
     if show_table:

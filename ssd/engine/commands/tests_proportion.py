@@ -9,7 +9,7 @@ import numpy as np
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import confidence_level, present, two_groups
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
-from ssd.engine.missing import FloatArray
+from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output.tables import abbreviate, clip, count, number, right, rule
 from ssd.engine.output.test_report import LINE, hypotheses, statement
 from ssd.engine.results import ResultSet
@@ -34,7 +34,7 @@ def prtest(session: Session, line: Line) -> None:
     level = confidence_level(session, line)
     by = line.text_option("by")
     if by:
-        name = session.expand_varlist(line.anything)[0]
+        name = session.variable_named(line.anything)
         kept = mask & present(session, name) & present(session, by)
         groups = two_groups(session, by, kept)
         x = _binary(session, name, kept)
@@ -49,9 +49,9 @@ def prtest(session: Session, line: Line) -> None:
     match = re.fullmatch(r"\s*(\w+)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
         raise invalid_syntax()
-    first = session.expand_varlist(match[1])[0]
+    first = session.variable_named(match[1])
     if re.fullmatch(r"[A-Za-z_]\w*", match[2]):
-        second = session.expand_varlist(match[2])[0]
+        second = session.variable_named(match[2])
         parts = [_binary(session, n, mask & present(session, n)) for n in (first, second)]
         _two(
             session,
@@ -69,10 +69,14 @@ def prtesti(session: Session, line: Line) -> None:
     """Tests of proportions from counts: #obs #p #value, or #obs1 #p1 #obs2 #p2."""
     numbers = [session.evaluate_number(word) for word in line.anything.split()]
     level = confidence_level(session, line)
+    if len(numbers) < 3 or any(not 0.0 < n < MISSING for n in numbers[0 : 2 * (len(numbers) // 2) : 2]):
+        raise invalid_syntax()
     if line.flag("count"):
         numbers[1] /= numbers[0]
         if len(numbers) == 4:
             numbers[3] /= numbers[2]
+    if any(not 0.0 <= p <= 1.0 for p in numbers[1::2]):
+        raise invalid_syntax()
     if len(numbers) == 3:
         _one(session, "x", numbers[0], numbers[1], numbers[2], number(numbers[2]), level)
     elif len(numbers) == 4:

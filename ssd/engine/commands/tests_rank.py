@@ -10,6 +10,7 @@ from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.describe_selection import categories, heading, present, two_groups
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
 from ssd.engine.missing import MISSING, FloatArray, from_nan
+from ssd.engine.output.estimation import fixed
 from ssd.engine.output.tables import abbreviate, clip, count, display_width, number, right, rule
 from ssd.engine.results import ResultSet
 from ssd.engine.session import Session
@@ -114,11 +115,8 @@ def _difference(session: Session, line: Line) -> tuple[FloatArray, str, str]:
     match = re.fullmatch(r"\s*(\w+)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
         raise invalid_syntax()
-    name = session.expand_varlist(match[1])[0]
-    value = session.evaluate(match[2])
-    if isinstance(value, str) or (isinstance(value, np.ndarray) and value.dtype == object):
-        raise StataError(109, "type mismatch")
-    other = np.broadcast_to(np.asarray(value, dtype=np.float64), (session.data.n_obs,))
+    name = session.variable_named(match[1])
+    other = session.evaluate_numbers(match[2])
     x = session.data.numeric(name)
     kept = line.sample(session) & present(session, name) & (other < MISSING)
     if not kept.any():
@@ -253,8 +251,8 @@ def kwallis(session: Session, line: Line) -> None:
     sums = [f"{s:.2f}" for s in test.rank_sums]
     widths = (
         max(display_width(by), *(display_width(label) for label in groups.labels)),
-        max(3, *(len(count(float(n))) for n in test.counts)),
-        max(8, *(len(s) for s in sums)),
+        max([3, *(len(count(float(n))) for n in test.counts)]),
+        max([8, *(len(s) for s in sums)]),
     )
     border = "+" + "-" * (sum(widths) + 8) + "+"
     log.line("  " + border)
@@ -333,7 +331,7 @@ def median(session: Session, line: Line) -> None:
         log.line(f"{right(label, 10)} |{cells}|{count(float(row.sum())):>10} ")
     log.line()
     df = groups.size - 1
-    log.line(f"{right(f'Pearson chi2({df})', 25)} = {statistic:8.4f}   Pr = {p:.3f}")
+    log.line(f"{right(f'Pearson chi2({df})', 25)} = {fixed(statistic, 4):>8}   Pr = {fixed(p, 3)}")
     if line.flag("exact"):
         two_sided, one_sided = crosstab.fisher_exact(table)
         scalars["p_exact"] = two_sided
@@ -347,7 +345,7 @@ def median(session: Session, line: Line) -> None:
         scalars |= {"chi2_cc": corrected, "p_cc": p_cc}
         log.line()
         log.line("   Continuity corrected:")
-        log.line(f"{right('Pearson chi2(1)', 25)} = {corrected:8.4f}   Pr = {p_cc:.3f}")
+        log.line(f"{right('Pearson chi2(1)', 25)} = {fixed(corrected, 4):>8}   Pr = {fixed(p_cc, 3)}")
     session.r = ResultSet(scalars=scalars)
 
 
@@ -364,7 +362,7 @@ def ksmirnov(session: Session, line: Line) -> None:
     by = line.text_option("by")
     mask = line.sample(session)
     if by:
-        name = session.expand_varlist(line.anything)[0]
+        name = session.variable_named(line.anything)
         kept = mask & present(session, name) & present(session, by)
         groups = two_groups(session, by, kept)
         x = session.data.numeric(name)[kept]
@@ -379,11 +377,11 @@ def ksmirnov(session: Session, line: Line) -> None:
             raise StataError(198, "option by() required")
         if line.flag("exact"):
             raise unsupported("ksmirnov, exact with one sample")
-        name = session.expand_varlist(match[1])[0]
-        theory = session.evaluate(match[2])
-        if not isinstance(theory, np.ndarray) or theory.dtype == object:
-            raise StataError(109, "type mismatch")
+        name = session.variable_named(match[1])
+        theory = session.evaluate_numbers(match[2])
         kept = mask & present(session, name) & (theory < MISSING)
+        if not kept.any():
+            raise no_observations()
         x = session.data.numeric(name)[kept]
         cdf = np.asarray(theory[kept], dtype=np.float64)
         ordered = np.sort(x)

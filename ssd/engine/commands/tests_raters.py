@@ -71,7 +71,8 @@ def _report_two(session: Session, table: FloatArray, weights: FloatArray, kind: 
     log.line("-" * 65)
     log.line(
         f"{100 * test.observed:7.2f}%{100 * test.expected:11.2f}%"
-        f"{test.kappa:11.4f}{test.se:11.4f}{test.z:11.2f}{test.p:12.4f}"
+        f"{test.kappa:11.4f}{test.se:11.4f}"
+        + (f"{test.z:11.2f}{test.p:12.4f}" if test.se > 0 else f"{'.':>11}{'.':>12}")
     )
     scalars = {"N": float(table.sum()), "prop_o": test.observed, "prop_e": test.expected}
     scalars |= {"kappa": test.kappa, "z": test.z, "se": test.se}

@@ -52,7 +52,7 @@ def ttest(session: Session, line: Line) -> None:
     by = line.text_option("by")
     mask = line.sample(session)
     if by:
-        name = session.expand_varlist(line.anything)[0]
+        name = session.variable_named(line.anything)
         _by_groups(session, line, name, by, mask, level, unequal)
         return
     match = re.fullmatch(r"\s*(\S+?)\s*={1,2}\s*(.+?)\s*", line.anything)
@@ -60,7 +60,7 @@ def ttest(session: Session, line: Line) -> None:
         raise (
             StataError(100, "by() option required") if re.fullmatch(r"\s*\w+\s*", line.anything) else invalid_syntax()
         )
-    first = session.expand_varlist(match[1])[0]
+    first = session.variable_named(match[1])
     second = _variable(session, match[2])
     if second is None:
         x = _complete(session, [first], mask)[0]
@@ -88,8 +88,8 @@ def _variable(session: Session, text: str) -> str | None:
     try:
         session.evaluate_number(text) if not re.fullmatch(r"[A-Za-z_]\w*", text) else None
     except StataError:
-        return session.expand_varlist(text)[0]
-    return session.expand_varlist(text)[0] if re.fullmatch(r"[A-Za-z_]\w*", text) else None
+        return session.variable_named(text)
+    return session.variable_named(text) if re.fullmatch(r"[A-Za-z_]\w*", text) else None
 
 
 def _complete(session: Session, names: list[str], mask: np.ndarray) -> list[FloatArray]:

@@ -32,7 +32,7 @@ def sdtest(session: Session, line: Line) -> None:
     level = confidence_level(session, line)
     by = line.text_option("by")
     if by:
-        name = session.expand_varlist(line.anything)[0]
+        name = session.variable_named(line.anything)
         kept = mask & present(session, name) & present(session, by)
         groups = two_groups(session, by, kept)
         x = session.data.numeric(name)[kept]
@@ -42,10 +42,10 @@ def sdtest(session: Session, line: Line) -> None:
     match = re.fullmatch(r"\s*(\w+)\s*={1,2}\s*(.+?)\s*", line.anything)
     if match is None:
         raise invalid_syntax()
-    first = session.expand_varlist(match[1])[0]
+    first = session.variable_named(match[1])
     x = session.data.numeric(first)[mask & present(session, first)]
     if re.fullmatch(r"[A-Za-z_]\w*", match[2]):
-        second = session.expand_varlist(match[2])[0]
+        second = session.variable_named(match[2])
         y = session.data.numeric(second)[mask & present(session, second)]
         _ratio(session, group_of(short(first), x), group_of(short(second), y), level, "Variable")
     else:

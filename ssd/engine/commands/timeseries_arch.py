@@ -15,12 +15,14 @@ from ssd.engine.commands.estimation import (
     build_regressors,
     finish_sample,
     level_of,
+    marked_sample,
     operated_name,
     outcome_and_terms,
     parse_vce,
     replay,
     store,
 )
+from ssd.engine.commands.timeseries_arch_errors import ErrorDistribution, read_distribution
 from ssd.engine.commands.timeseries_arima import (
     Orders,
     likelihood_covariance,
@@ -51,7 +53,6 @@ from ssd.engine.stats.terms import Component
 from ssd.engine.stats.volatility import (
     VarianceOrders,
     conditional_variance,
-    gaussian_terms,
     variance_forecasts,
 )
 
@@ -98,14 +99,13 @@ def _disturbances(u: FloatArray, orders: Orders, values: FloatArray) -> FloatArr
     stored="e(N) e(k) e(df_m) e(ll) e(chi2) e(p) e(tmin) e(tmax) e(rank) e(cmd) e(cmdline) e(depvar) e(title) "
     "e(tmins) e(tmaxs) e(dist) e(vce) e(vcetype) e(predict) e(b) e(V) r(table)",
     refused="earch() egarch() tarch() aarch() narch() parch() saarch() abarch() atarch() het() archm arch0() arma0() "
-    "constraints(), distributions other than Gaussian, differencing inside arima()",
+    "constraints(), differencing inside arima()",
 )
 def arch(session: Session, line: Line) -> None:
-    """Autoregressive conditional heteroskedasticity: ARCH and GARCH with normal errors."""
+    """Autoregressive conditional heteroskedasticity: ARCH and GARCH with normal, t or generalized errors."""
     if replay(session, line, "arch"):
         return
-    if not (line.text_option("distribution") or "gaussian").lower().startswith(("gau", "nor")):
-        raise unsupported(f"distribution({line.text_option('distribution')}) is")
+    errors = read_distribution(line.text_option("distribution"))
     level = level_of(session, line)
     vce = parse_vce(session, line, ("opg", "oim", "robust"), "opg")
     orders, variance = read_orders(line), _variance_orders(line)
@@ -127,12 +127,12 @@ def arch(session: Session, line: Line) -> None:
     y = source.get(outcome.variable, outcome.operator)[rows]
     X = with_constant(regressors.X, constant)
     k = X.shape[1]
-    if len(y) <= k + orders.count + variance.count:
+    if len(y) <= k + orders.count + variance.count + errors.count:
         raise insufficient_observations()
-    maximum = _maximum(y, X, orders, variance)
+    maximum = _maximum(y, X, orders, variance, errors)
     V = likelihood_covariance(maximum, vce)
     active = int(design.active.sum())
-    free = np.append(design.active, np.ones(orders.count + variance.count, dtype=np.bool_))
+    free = np.append(design.active, np.ones(orders.count + variance.count + errors.count, dtype=np.bool_))
     b_full, V_full = np.zeros(len(free)), np.zeros((len(free), len(free)))
     b_full[free] = maximum.parameters
     V_full[np.ix_(free, free)] = V
@@ -140,12 +140,14 @@ def arch(session: Session, line: Line) -> None:
     for kind, lags in (("arch", variance.arch), ("garch", variance.garch)):
         names += [f"ARCH:L{lag if lag > 1 else ''}.{kind}" for lag in lags]
     names.append("ARCH:_cons")
+    names += errors.names
     tested = [*range(active - int(constant)), *range(active, active + orders.count)]
     chi2, df_m = wald(maximum.parameters[tested], V[np.ix_(tested, tested)]) if tested else (math.nan, 0)
     depvar, heading, title = operated_name(outcome), vce_heading(vce), _title(orders)
     table = CoefficientTable(
-        names, b_full, V_full, depvar, None, level, heading, data=session.data, equation_headings=True
-    )
+        names, b_full, V_full, depvar, None, level, heading, data=session.data, equation_headings=True,
+        no_footer=bool(errors.names),
+    )  # fmt: skip
     word = "Log pseudolikelihood" if vce.is_robust else "Log likelihood"
     first, last = sample_span(session, rows)
     log = session.log
@@ -158,7 +160,11 @@ def arch(session: Session, line: Line) -> None:
             wald_entries = chi2_entry("Wald", df_m, chi2)
             if not df_m:
                 wald_entries = [Entry("Wald chi2(.)", "."), Entry("Prob > chi2", ".")]
-            left = [f"Sample: {first} thru {last}", "", f"{word} = {number(maximum.log_likelihood, '%9.0g')}"]
+            left = [
+                f"Sample: {first} thru {last}",
+                errors.heading,
+                f"{word} = {number(maximum.log_likelihood, '%9.0g')}",
+            ]
             print_header(
                 log,
                 left,
@@ -169,9 +175,11 @@ def arch(session: Session, line: Line) -> None:
             log.line()
         if not line.flag("notable"):
             print_coefficients(log, table)
+            if errors.names:
+                errors.print_footer(log, table)
 
     estimation = Estimation({outcome.variable: design}, table, show)
-    estimation.predictions["predict"] = _predictor(outcome, orders, variance)
+    estimation.predictions["predict"] = _predictor(outcome, orders, variance, errors)
     times = source.get(settings.time)[rows]
     scalars = {
         "N": float(len(y)), "k": float(len(names)), "k_eq": 2.0 + bool(orders.count), "k_dv": 1.0, "df_m": float(df_m),
@@ -179,8 +187,9 @@ def arch(session: Session, line: Line) -> None:
         "tmax": float(times.max()), "rank": float(len(maximum.parameters)), "rc": 0.0, "converged": 1.0,
         "ic": float(len(maximum.iterations) - 1), "archany": 1.0,
     }  # fmt: skip
+    scalars |= {name: errors.value(maximum.parameters[len(maximum.parameters) - 1 :]) for name in errors.scalars}
     macros = {
-        "cmd": "arch", "depvar": depvar, "title": title, "tmins": first, "tmaxs": last, "dist": "gauss",
+        "cmd": "arch", "depvar": depvar, "title": title, "tmins": first, "tmaxs": last, "dist": errors.kind,
         "chi2type": "Wald", "vce": vce.kind, "vcetype": heading, "predict": "arch_p", "estat_cmd": "arch_estat",
         "covariates": " ".join(column.name for column in design.columns),
     }  # fmt: skip
@@ -190,7 +199,7 @@ def arch(session: Session, line: Line) -> None:
 
 
 def _terms(
-    y: FloatArray, X: FloatArray, orders: Orders, variance: VarianceOrders
+    y: FloatArray, X: FloatArray, orders: Orders, variance: VarianceOrders, errors: ErrorDistribution
 ) -> Callable[[FloatArray], FloatArray | None]:
     k = X.shape[1]
 
@@ -198,17 +207,22 @@ def _terms(
         u = y - X @ parameters[:k]
         e = _disturbances(u, orders, parameters[k : k + orders.count])
         # Before the sample, squares and variances are the mean square of the disturbances (arch0(xb)).
-        h = conditional_variance(e, variance, parameters[k + orders.count :], float(e @ e) / len(e))
-        return gaussian_terms(e, h)
+        last = len(parameters) - errors.count
+        h = conditional_variance(e, variance, parameters[k + orders.count : last], float(e @ e) / len(e))
+        return errors.terms(e, h, parameters[last:])
 
     return terms
 
 
-def _maximum(y: FloatArray, X: FloatArray, orders: Orders, variance: VarianceOrders) -> NumericalMaximum:
+def _maximum(
+    y: FloatArray, X: FloatArray, orders: Orders, variance: VarianceOrders, errors: ErrorDistribution
+) -> NumericalMaximum:
     """From the best of a few starting points for the variance equation."""
     fit = least_squares(X, y, constant=False)
     s2 = fit.rss / len(y)
-    terms = _terms(y, X, orders, variance)
+    if s2 <= 1e-24 * max(float(y @ y) / len(y), 1e-280):
+        raise StataError(1400, "initial values not feasible")
+    terms = _terms(y, X, orders, variance, errors)
     best, best_value = None, -math.inf
     for alpha in (0.05, 0.2, 0.4):
         for beta in (0.8, 0.5, 0.1) if variance.garch else (0.0,):
@@ -217,6 +231,7 @@ def _maximum(y: FloatArray, X: FloatArray, orders: Orders, variance: VarianceOrd
             start = np.concatenate([
                 fit.coefficients, np.zeros(orders.count), np.full(len(variance.arch), alpha / len(variance.arch)),
                 np.full(len(variance.garch), beta / max(len(variance.garch), 1)), [s2 * (1.0 - alpha - beta)],
+                errors.start,
             ])  # fmt: skip
             found = terms(start)
             if found is not None and float(found.sum()) > best_value:
@@ -233,7 +248,7 @@ def _maximum(y: FloatArray, X: FloatArray, orders: Orders, variance: VarianceOrd
     )  # fmt: skip
 
 
-def _predictor(outcome: Component, orders: Orders, variance: VarianceOrders) -> Predictor:
+def _predictor(outcome: Component, orders: Orders, variance: VarianceOrders, errors: ErrorDistribution) -> Predictor:
     """predict after arch: xb, y, residuals, variance, from the start of the estimation sample on."""
 
     def predict(session: Session, line: Line, statistic: str) -> tuple[FloatArray, str, str]:
@@ -253,13 +268,13 @@ def _predictor(outcome: Component, orders: Orders, variance: VarianceOrders) -> 
         y = apply_operators(data, data.numeric(outcome.variable), outcome.operator)
         known = inside & ~is_missing(y)
         b = session.e.matrices["b"].values[0]
+        b = b[: len(b) - errors.count]
         first = len(b) - variance.count
         u = y[known] - linear.xb(known)
         e = _disturbances(u, orders, b[first - orders.count : first])
         out = np.full(data.n_obs, MISSING)
         if name == "variance":
-            sample = session.e.sample
-            assert sample is not None
+            sample = marked_sample(session)
             prior = float(np.mean(e[sample[known]] ** 2))
             h = conditional_variance(e, variance, b[first:], prior)
             out[known] = h

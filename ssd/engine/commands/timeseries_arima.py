@@ -24,6 +24,7 @@ from ssd.engine.commands.estimation import (
     store,
 )
 from ssd.engine.commands.timeseries_arima_predict import arima_predictor
+from ssd.engine.commands.timeseries_arima_roots import roots_handler
 from ssd.engine.commands.timeseries_sample import one_panel, sample_span
 from ssd.engine.data.timeseries import require_time
 from ssd.engine.errors import StataError, insufficient_observations, no_observations, unsupported
@@ -329,6 +330,7 @@ def _report(
 
     estimation = Estimation({equation: design}, table, show)
     estimation.predictions["predict"] = arima_predictor(equation, outcome, typed, orders)
+    estimation.predictions["estat"] = {"aroots": roots_handler(orders)}
     times = session.data.numeric(require_time(session.data).time)[rows]
     process = orders.arma(maximum.parameters[k:-1])
     scalars = {

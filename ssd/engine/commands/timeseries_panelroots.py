@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.estimation import operated_name, parse_varlist, require_numeric
+from ssd.engine.commands.timeseries_panelroots_tests import OPTIONS, PanelSeries, read, run
 from ssd.engine.data.timeseries import apply_operators, require_time
 from ssd.engine.errors import StataError, invalid_syntax, no_observations, unsupported
 from ssd.engine.lang.options import read_options
@@ -25,7 +27,6 @@ from ssd.engine.stats.tails import t as student
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 
-_OTHER = ("llc", "ht", "breitung", "ips", "hadri")
 _OPTIONS = ("dfuller", "pperron", "lags", "trend", "drift", "noconstant", "demean")
 
 
@@ -66,14 +67,24 @@ def combine(p: FloatArray) -> Combined:
 @command(
     "xtunitroot",
     "*",
-    stored="r(P) r(df_P) r(p_P) r(Z) r(p_Z) r(L) r(df_L) r(p_L) r(Pm) r(p_Pm) r(N) r(N_g) r(N_t) r(test) r(urtest)",
-    refused="llc, ht, breitung, ips, hadri; fisher with noconstant or in ranges",
+    stored="r(rho) r(z) r(p) r(td) r(tds) r(p_tds) r(tbar) r(ttildebar) r(zttildebar) r(wtbar) "
+    "r(P) r(df_P) r(p_P) r(Z) r(p_Z) r(L) r(df_L) r(p_L) r(Pm) r(p_Pm) r(N) r(N_g) r(N_t) r(test) r(urtest)",
+    refused="breitung; kernel() with nwest; fisher with noconstant; in ranges; panels with gaps",
 )
 def xtunitroot(session: Session, line: Line) -> None:
-    """Fisher-type panel unit-root tests."""
-    word, _, rest = line.text.strip().partition(" ")
-    if word in _OTHER:
-        raise unsupported(f"xtunitroot {word} is")
+    """Panel unit-root tests: llc, ht, ips, fisher, hadri."""
+    subject = re.match(r"\s*(\w*)(.*)", line.text, re.DOTALL)
+    assert subject is not None
+    word, rest = subject.groups()
+    if word == "breitung":
+        raise unsupported("xtunitroot breitung is")
+    if word in OPTIONS:
+        parts = split_line(rest)
+        if parts.range is not None:
+            raise unsupported(f"xtunitroot {word} with an in range is")
+        chosen = read(read_options(parts.options or ""), OPTIONS[word])
+        run(session, word, panel_series(session, parts.subject, parts.condition, demean="demean" in chosen), chosen)
+        return
     if word != "fisher":
         raise StataError(198, f"xtunitroot {word}: invalid subcommand" if word else "subcommand required")
     parts = split_line(rest)
@@ -95,35 +106,12 @@ def xtunitroot(session: Session, line: Line) -> None:
 
 
 def _fisher(session: Session, subject: str, condition: str | None, typed: dict[str, str | None]) -> None:
-    settings = require_time(session.data)
-    if not settings.panel:
-        raise StataError(459, "panel variable not set; use xtset panelvar timevar")
-    terms = parse_varlist(session, [subject])
-    if len(terms) != 1 or len(terms[0]) != 1:
-        raise invalid_syntax("one variable required")
-    require_numeric(session, terms)
-    part = terms[0][0]
-    data = session.data
-    y = apply_operators(data, data.numeric(part.variable), part.operator)
-    inner = Line("xtunitroot", "")
-    inner.condition = condition
-    rows = inner.sample(session) & ~is_missing(y)
-    if not rows.any():
-        raise no_observations()
-    time, panel = data.numeric(settings.time), data.numeric(settings.panel)
-    if "demean" in typed:
-        y = _demeaned(y, time, rows)
+    series = panel_series(session, subject, condition, demean="demean" in typed)
     lags = int(str(typed["lags"]))
-    units = np.unique(panel[rows])
-    p = []
-    for unit in units:
-        inside = rows & (panel == unit)
-        if np.any(np.abs(np.diff(time[inside]) - settings.delta) > 1e-9):
-            raise unsupported("xtunitroot over panels with gaps is")
-        p.append(_p_value(y[inside], lags, typed))
-    counts = np.array([np.count_nonzero(rows & (panel == unit)) for unit in units])
+    p = [_p_value(y, lags, typed) for y in series.panels]
+    counts = np.array(series.counts, dtype=np.float64)
     result = combine(np.array(p))
-    _print(session, operated_name(part), result, counts, lags, typed)
+    _print(session, series.name, result, counts, lags, typed)
     p_P, p_Z, p_L, p_Pm = result.p_values
     session.r = ResultSet(
         scalars={
@@ -134,6 +122,34 @@ def _fisher(session: Session, subject: str, condition: str | None, typed: dict[s
         macros={"test": "fisher", "urtest": "dfuller" if "dfuller" in typed else "pperron",
                 **({"demean": "demean"} if "demean" in typed else {})},
     )  # fmt: skip
+
+
+def panel_series(session: Session, subject: str, condition: str | None, *, demean: bool) -> PanelSeries:
+    """The variable by panel on the sample. Raises r(459) without panels, r(2000), and refuses gaps."""
+    settings = require_time(session.data)
+    if not settings.panel:
+        raise StataError(459, "panel variable not set; use xtset panelvar timevar")
+    terms = parse_varlist(session, [subject])
+    if len(terms) != 1 or len(terms[0]) != 1 or terms[0][0].kind == "i":
+        raise invalid_syntax("one variable required")
+    require_numeric(session, terms)
+    part = terms[0][0]
+    data = session.data
+    y = apply_operators(data, data.numeric(part.variable), part.operator)
+    inner = Line("xtunitroot", "")
+    inner.condition = condition
+    time, panel = data.numeric(settings.time), data.numeric(settings.panel)
+    rows = inner.sample(session) & ~is_missing(y) & ~is_missing(time) & ~is_missing(panel)
+    if not rows.any():
+        raise no_observations()
+    if demean:
+        y = _demeaned(y, time, rows)
+    starts = np.flatnonzero(np.diff(panel[rows])) + 1
+    panels = np.split(y[rows], starts)
+    for times in np.split(time[rows], starts):
+        if np.any(np.abs(np.diff(times) - settings.delta) > 1e-9):
+            raise unsupported("xtunitroot over panels with gaps is")
+    return PanelSeries(operated_name(part), panels, demean)
 
 
 def _demeaned(y: FloatArray, time: FloatArray, rows: BoolArray) -> FloatArray:

@@ -31,7 +31,7 @@ from ssd.engine.output.estimation import (
 )
 from ssd.engine.results import Matrix
 from ssd.engine.stats.distributions import critical, two_sided
-from ssd.engine.stats.structural_vector import StructuralFit, fit_structure
+from ssd.engine.stats.structural_vector import StructuralFit, fit_long_run, fit_structure
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -57,24 +57,28 @@ def _pattern(session: Session, name: str | None, k: int) -> tuple[FloatArray, Bo
     "SMall NOLOg NOISlog NOCNSReport var LUTstats Level(cilevel) LReq(name) ACns(name) BCns(name) LRCns(name) Full]",
     stored="e(N) e(ll) e(ll_var) e(N_cns) e(k_eq_var) e(df_r_var) e(mlag_var) e(fpe_var) e(aic_var) e(hqic_var) "
     "e(sbic_var) e(detsig_var) e(detsig_ml_var) e(F_#_var) e(chi2_#_var) e(r2_#_var) e(rmse_#_var) e(cmd) e(b) e(V) "
-    "e(A) e(B) e(Sigma) e(b_var) e(V_var)",
-    refused="long-run models (lreq, lrcns), acns() and bcns(), acon/bcon, starting values, overidentification tests",
+    "e(A) e(B) e(C) e(Sigma) e(b_var) e(V_var)",
+    refused="acns(), bcns() and lrcns(), starting values, overidentification tests",
 )
 def svar(session: Session, line: Line) -> None:
-    """Structural vector autoregression with short-run restrictions."""
+    """Structural vector autoregression with short-run or long-run restrictions."""
     if replay(session, line, "svar"):
         return
-    for option in ("lreq", "acns", "bcns", "lrcns"):
+    for option in ("acns", "bcns", "lrcns"):
         if line.text_option(option):
             raise unsupported(f"svar, {option}() is")
     endogenous = components(session, line.varlist, "the endogenous variables")
     exogenous = components(session, (line.text_option("exog") or "").split(), "exog()")
     k = len(endogenous)
+    long_run = line.text_option("lreq")
+    if long_run and (line.text_option("aeq") or line.text_option("beq")):
+        raise StataError(198, "short-run and long-run constraints may not be combined")
+    C, free_c = _pattern(session, long_run, k)
     A, free_a = _pattern(session, line.text_option("aeq"), k)
     B, free_b = _pattern(session, line.text_option("beq"), k)
-    if not free_a.any() and not free_b.any():
+    if not (free_a.any() or free_b.any() or free_c.any()):
         raise StataError(198, "no short-run constraints: aeq() or beq() must contain elements to estimate")
-    count = int(free_a.sum() + free_b.sum())
+    count = int(free_a.sum() + free_b.sum() + free_c.sum())
     if count > k * (k + 1) // 2:
         raise StataError(498, "no. of parameters to estimate exceeds the number that can be identified")
     if count < k * (k + 1) // 2:
@@ -84,14 +88,19 @@ def svar(session: Session, line: Line) -> None:
     result = fit_system(system, dfk=line.flag("dfk"), small=line.flag("small"), lutstats=line.flag("lutstats"))
     if line.flag("var"):
         show_result(session, line, result, level)
-    fit = fit_structure(A, B, free_a, free_b, result.sigma, result.fit.n)
+    if long_run:
+        lags = system.lag_matrices(result.fit.coefficients)
+        fit = fit_long_run(C, free_c, lags, result.sigma, result.fit.n)
+        free = free_c.T.ravel()
+    else:
+        fit = fit_structure(A, B, free_a, free_b, result.sigma, result.fit.n)
+        free = np.concatenate([free_a.T.ravel(), free_b.T.ravel()])
     log = session.log
     if not line.flag("nolog"):
-        log.line("Estimating short-run parameters")
+        log.line(f"Estimating {'long' if long_run else 'short'}-run parameters")
         log.line()
         for i, value in enumerate(fit.iterations):
             log.line(f"{f'Iteration {i}:':<13} Log likelihood = {number(value, '%10.0g'):>10}")
-    free = np.concatenate([free_a.T.ravel(), free_b.T.ravel()])
     _finish(session, line, result, fit, free, level)
 
 
@@ -100,8 +109,9 @@ def _finish(
 ) -> None:
     system = result.system
     k = len(system.endogenous)
-    names = [f"/{letter}:{i + 1}_{j + 1}" for letter in "AB" for j in range(k) for i in range(k)]
-    b = np.concatenate([fit.A.T.ravel(), fit.B.T.ravel()])
+    letters = "AB" if fit.long_run is None else "C"
+    names = [f"/{letter}:{i + 1}_{j + 1}" for letter in letters for j in range(k) for i in range(k)]
+    b = np.concatenate([fit.A.T.ravel(), fit.B.T.ravel()]) if fit.long_run is None else fit.long_run.T.ravel()
     table = CoefficientTable(names, b, fit.covariance, "", None, level)
     first, last = sample_span(session, system.rows)
     log = session.log
@@ -138,15 +148,16 @@ def _finish(
         "small_var": "small" if result.small else "", "predict": "svar_p",
     }  # fmt: skip
     labels = [f"{equation}:{name}" for equation in system.names for name in system.design.names]
+    structural = {"A": fit.A, "B": fit.B} if fit.long_run is None else {"C": fit.long_run}
     matrices = {
-        "A": Matrix(fit.A.copy(), list(system.names), list(system.names)),
-        "B": Matrix(fit.B.copy(), list(system.names), list(system.names)),
+        **{name: Matrix(each.copy(), list(system.names), list(system.names)) for name, each in structural.items()},
         "Sigma": Matrix(result.sigma.copy(), list(system.names), list(system.names)),
         "b_var": Matrix(result.fit.coefficients.T.reshape(1, -1).copy(), ["y1"], labels),
         "V_var": Matrix(result.V.copy(), labels, labels),
     }
     store(session, line, estimation, sample=system.rows, scalars=scalars, macros=macros, matrices=matrices)
     session.e.hidden["vector"] = result
+    session.e.hidden["structure"] = fit
     show()
 
 

@@ -27,6 +27,7 @@ from ssd.engine.lang.numlist import parse_numlist
 from ssd.engine.missing import MISSING, BoolArray, FloatArray
 from ssd.engine.output.estimation import CoefficientTable, Entry, number, print_coefficients, print_header
 from ssd.engine.results import Matrix
+from ssd.engine.stats.arithmetic import logarithm, quotient
 from ssd.engine.stats.design import Column, Design, Part, complete
 from ssd.engine.stats.distributions import chi2_tail, f_tail
 from ssd.engine.stats.terms import Component, Term
@@ -125,6 +126,8 @@ def build_system(
     `longest` makes the sample that of a longer lag order (for comparisons). Raises r(459), r(498), r(2001).
     """
     settings = require_time(session.data)
+    if max([0, longest or 0, *lags]) >= max(session.data.n_obs, 1):
+        raise no_observations()
     source = SessionSource(session)
     order = [lagged_part(part, lag) for part in endogenous for lag in lags]
     needed: list[Term] = [(part,) for part in [*endogenous, *order, *exogenous]]
@@ -203,8 +206,8 @@ def equation_tests(result: VectorResult) -> list[dict[str, float]]:
         index = np.arange(i * m, i * m + slopes)
         chi2, rank = block_wald(fit.coefficients[:slopes, i], result.V[np.ix_(index, index)]) if slopes else (0.0, 0)
         entry = {
-            "k": float(fit.parameters), "rmse": math.sqrt(rss / result.df_r), "r2": 1.0 - rss / tss,
-            "ll": -0.5 * fit.n * (math.log(2.0 * math.pi) + math.log(rss / fit.n) + 1.0), "df_m": float(rank),
+            "k": float(fit.parameters), "rmse": math.sqrt(rss / result.df_r), "r2": 1.0 - quotient(rss, tss),
+            "ll": -0.5 * fit.n * (math.log(2.0 * math.pi) + logarithm(rss / fit.n) + 1.0), "df_m": float(rank),
             "obs": float(fit.n),
         }  # fmt: skip
         if result.small:
@@ -227,7 +230,7 @@ def _equation_table(session: Session, result: VectorResult, tests: list[dict[str
         statistic = test["F"] if result.small else test["chi2"]
         shown = name if len(name) <= 16 else name[:14] + "~" + name[-1]
         log.line(
-            f"{shown:<16}{test['k']:>7.0f}{number(test['rmse'], '%8.0g'):>12}{test['r2']:>9.4f}"
+            f"{shown:<16}{test['k']:>7.0f}{number(test['rmse'], '%8.0g'):>12}{'.' if math.isnan(test['r2']) else f'{test['r2']:.4f}':>9}"
             f"{number(statistic, '%9.0g'):>11}{test['p']:>9.4f}"
         )
     log.line("-" * 64)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.commands.declare import Line, command
+from ssd.engine.commands.timeseries_roots_graph import graph_roots
 from ssd.engine.commands.timeseries_sample import sample_span
 from ssd.engine.commands.timeseries_var import build_system, components, result_of
 from ssd.engine.errors import StataError, unsupported
-from ssd.engine.missing import MISSING
+from ssd.engine.missing import MISSING, FloatArray
 from ssd.engine.output.estimation import number
 from ssd.engine.output.tables import abbreviate
 from ssd.engine.results import Matrix, ResultSet
@@ -161,7 +162,12 @@ def vargranger(session: Session, line: Line) -> None:
 def varlmar(session: Session, line: Line) -> None:
     """LM test for residual autocorrelation after var."""
     result = result_of(session)
-    k = len(result.system.endogenous)
+    lm_test(session, result.fit.residuals, result.system.Z, int(str(line.options["mlag"])))
+
+
+def lm_test(session: Session, residuals: FloatArray, Z: FloatArray, longest: int) -> None:
+    """Print and store the LM tests of residuals (T, K) of a regression on Z (T, m) for lags 1 … longest."""
+    k = residuals.shape[1]
     log = session.log
     log.line()
     log.line("   Lagrange-multiplier test")
@@ -169,8 +175,8 @@ def varlmar(session: Session, line: Line) -> None:
     log.line("  | lag  |      chi2    df   Prob > chi2 |")
     log.line("  |------+-------------------------------|")
     rows = []
-    for lag in range(1, int(str(line.options["mlag"])) + 1):
-        chi2 = lm_autocorrelation(result.fit.residuals, result.system.Z, lag)
+    for lag in range(1, longest + 1):
+        chi2 = lm_autocorrelation(residuals, Z, lag)
         p = chi2_tail(chi2, k * k)
         rows.append([float(lag), chi2, float(k * k), p])
         log.line(f"  |{lag:>4}  |{chi2:>10.4f}{k * k:>6}{p:>12.5f}   |")
@@ -186,11 +192,17 @@ def varlmar(session: Session, line: Line) -> None:
 def varnorm(session: Session, line: Line) -> None:
     """Tests for normally distributed residuals after var."""
     result = result_of(session)
-    sigma = result.sigma
-    T = result.fit.n
-    b1, b2 = normality_moments(result.fit.residuals, sigma)
+    normality_tests(session, line, result.fit.residuals, result.sigma, result.system.names, dfk=result.dfk)
+
+
+def normality_tests(
+    session: Session, line: Line, residuals: FloatArray, sigma: FloatArray, equations: list[str], *, dfk: bool
+) -> None:
+    """Print and store the tests wanted by the flags of the line for residuals (T, K) with covariance sigma."""
+    T = len(residuals)
+    b1, b2 = normality_moments(residuals, sigma)
     k = len(b1)
-    names = [*result.system.names, "ALL"]
+    names = [*equations, "ALL"]
     skew = T * b1**2 / 6.0
     kurt = T * (b2 - 3.0) ** 2 / 24.0
     skew, kurt = np.append(skew, skew.sum()), np.append(kurt, kurt.sum())
@@ -214,10 +226,10 @@ def varnorm(session: Session, line: Line) -> None:
         rows = list(zip(kurt, df, strict=True))
         _norm_table(session, "Kurtosis test", "Kurtosis", names, rows, b2)
         matrices["kurtosis"] = _norm_matrix(rows, names, b2)
-    if result.dfk:
+    if dfk:
         log.line("   dfk estimator used in computations")
     session.r = ResultSet(
-        macros={"dfk": "dfk"} if result.dfk else {},
+        macros={"dfk": "dfk"} if dfk else {},
         matrices={name: matrices[name] for name in ("kurtosis", "skewness", "jb") if name in matrices},
     )
 
@@ -251,8 +263,8 @@ def _norm_table(
     log.line("  +" + "-" * (middle + 20) + "+")
 
 
-@command("varstable", "[, AMat(name) ESTimates(name)]", stored="r(Re) r(Im) r(Modulus)",
-         refused="graph, estimates();")  # fmt: skip
+@command("varstable", "[, AMat(name) ESTimates(name) GRAph]", stored="r(Re) r(Im) r(Modulus)",
+         refused="dlabel, modlabel, estimates();")  # fmt: skip
 def varstable(session: Session, line: Line) -> None:
     """Eigenvalue stability condition after var."""
     if line.text_option("estimates"):
@@ -270,6 +282,8 @@ def varstable(session: Session, line: Line) -> None:
     else:
         log.line("   At least one eigenvalue is at least 1.0.")
         log.line("   VAR does not satisfy stability condition.")
+    if line.flag("graph"):
+        graph_roots(session, [("Eigenvalues", values)], "Roots of the companion matrix")
     session.r = ResultSet(
         matrices={
             "Modulus": Matrix.of(np.array([abs(v) for v in values])),

@@ -44,6 +44,8 @@ def vecrank(session: Session, line: Line) -> None:
     trend = cast("Trend", chosen)
     if k < 2 or lags < 1:
         raise StataError(198, "two or more variables and a positive number of lags are required")
+    if lags >= session.data.n_obs:
+        raise no_observations()
     if k > LARGEST:
         raise unsupported(f"vecrank with more than {LARGEST} variables is")
     settings = require_time(session.data)

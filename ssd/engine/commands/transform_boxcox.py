@@ -91,7 +91,7 @@ def boxcox(session: Session, line: Line) -> None:
     fit = maximize(data.log_likelihood, data.count)
     if shown:
         for index, value in enumerate(fit.iterations):
-            log.line(f"Iteration {index}:  Log likelihood = {number(value, '%10.0g'):>10}")
+            log.line(f"{f'Iteration {index}:':<13} Log likelihood = {number(value, '%10.0g'):>10}")
     ls = data.regression(fit.parameters)
     n = sample.n
     sigma = math.sqrt(ls.rss / n)
@@ -290,7 +290,7 @@ def _predictor(depvar: str, data: BoxCox, fit: BoxCoxFit, moved: Design, still: 
         full[known] = np.where(inside & np.isfinite(fitted), fitted, MISSING)
         if chosen != "residuals":
             return full, "Fitted values", "" if chosen else "(option yhat assumed; fitted values by smearing)"
-        outcome = np.asarray(session.evaluate(depvar), dtype=np.float64)
+        outcome = session.evaluate_numbers(depvar)
         good = ~is_missing(outcome) & ~is_missing(full)
         return np.where(good, outcome - full, MISSING), "Residuals", ""
 

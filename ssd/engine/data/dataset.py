@@ -106,6 +106,15 @@ class Dataset:
         """The value label attached to a variable; empty when there is none."""
         return self.value_labels.get(self.variable(name).value_label, {})
 
+    def require_new(self, names: Iterable[str]) -> None:
+        """Raises r(110) for a name that is taken or given twice, r(198) for one that is not valid."""
+        seen: set[str] = set()
+        for name in names:
+            check_name(name)
+            if name in self.variables or name in seen:
+                raise already_defined(name)
+            seen.add(name)
+
     # --- changing variables ---
     def add(
         self,

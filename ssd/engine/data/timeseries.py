@@ -36,6 +36,9 @@ def time_settings(data: Dataset) -> TimeSettings | None:
     panel = data.chars.get("_TSpanel", "")
     if not time and not panel:
         return None
+    if not {time, panel} - {""} <= data.variables.keys():
+        # One of the two was dropped since: nothing is declared any more.
+        return None
     raw = data.chars.get("_TSdelta", "1")
     match = re.fullmatch(r"([+-]?)(\d\.?[0-9a-fA-F]*)[xX]([+-][0-9a-fA-F]+)", raw.strip())
     delta = float.fromhex(f"{match[1]}0x{match[2]}p{int(match[3], 16)}") if match else float(raw)

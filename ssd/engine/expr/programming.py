@@ -206,7 +206,7 @@ def _frame_value(context: Context, link: Node, variable: Node, unmatched: Any = 
     from ssd.engine.data.storage import widen
 
     session = context.session
-    name = session.expand_varlist(_name_of(link))[0]
+    name = session.variable_named(_name_of(link))
     other, rows = linked_rows(session, name)
     source = _name_of(variable)
     values = looked_up(session, name, source)

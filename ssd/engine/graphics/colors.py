@@ -178,9 +178,13 @@ TEXT_SIZES: Final[dict[str, float]] = {
 def color(text: str) -> tuple[str, float]:
     """Hex colour and opacity of a Stata colour style (`navy`, `navy%40`, `gs8*.5`, `"26 133 255"`).
 
+    `%40` alone is the opacity of the colour the scheme gives; the colour is then an empty text.
     Raises r(198) for an unknown colour.
     """
     cleaned = text.strip().strip('"').strip()
+    alone = re.fullmatch(r"%(\d+)", cleaned)
+    if alone is not None:
+        return "", int(alone[1]) / 100
     match = re.fullmatch(r"(.+?)(?:\*([\d.]+))?(?:%(\d+))?", cleaned)
     if match is None:
         raise StataError(198, f"color {text} not found")

@@ -47,6 +47,13 @@ def export(graph: Graph, path: Path, kind: str, width: int | None, height: int |
             note = "note: no font with Chinese characters is installed; svg keeps the text for the viewer's fonts"
         else:
             settings["font.family"] = [family, "DejaVu Sans"]
+    if graph.font is not None:
+        from matplotlib import font_manager
+
+        if graph.font in font_manager.get_font_names():
+            settings["font.family"] = [graph.font, *settings["font.family"]]
+        else:
+            note = note or f"note: font {graph.font} is not installed; DejaVu Sans is used"
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         # A character without a glyph is reported in the note above, not through the warnings machinery.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
@@ -75,7 +82,8 @@ def _graph(figure: Any, graph: Graph) -> None:
     _titles(figure, graph)
     if graph.children is not None:
         rows = -(-len(graph.children) // graph.columns)
-        parts = np.atleast_1d(figure.subfigures(rows, graph.columns)).ravel()
+        room = {} if graph.space is None else {"wspace": graph.space, "hspace": graph.space}
+        parts = np.atleast_1d(figure.subfigures(rows, graph.columns, **room)).ravel()
         for part, child in zip(parts, graph.children, strict=False):
             _graph(part, child)
         for part in parts[len(graph.children) :]:
@@ -172,6 +180,12 @@ def _panel(axes: Any, panel: Panel, look: Scheme, graph: Graph) -> list[tuple[in
     for lines, draw in ((panel.x.lines, axes.axvline), (panel.y.lines, axes.axhline)):
         for line in lines:
             draw_reference(draw, line)
+    for note in panel.notes:
+        frame = {"boxstyle": "square", "facecolor": note.fill or "none", "edgecolor": "#000000", "linewidth": 0.6}
+        axes.text(
+            note.x, note.y, note.text, fontsize=note.size or 9, color=note.color or "#000000", rotation=note.angle,
+            ha=note.horizontal, va=note.vertical, bbox=frame if note.boxed else None, zorder=5,
+        )  # fmt: skip
     if panel.centre_text:
         axes.text(
             0.5, 0.5, panel.centre_text, transform=axes.transAxes, ha="center", va="center", fontsize=10, wrap=True

@@ -25,6 +25,7 @@ def draw_axis(axes: Any, axis: Axis, letter: str, look: Scheme) -> None:
         scale.set_ticks(ticks.positions, texts)
     else:
         _automatic(scale, axis, fmt)
+    _minor(scale, axis, letter, axes, fmt)
     grid = ticks.grid if ticks.grid is not None else (letter == "y" or look.grid_x)
     if grid and not ticks.none:
         scale.grid(True, color=look.grid, linewidth=0.7)
@@ -33,6 +34,7 @@ def draw_axis(axes: Any, axis: Axis, letter: str, look: Scheme) -> None:
     spread = [
         *ticks.positions,
         *(line.value for line in axis.lines),
+        *axis.minor,
         *(v for v in (axis.low, axis.high) if v is not None),
     ]
     if spread:
@@ -57,6 +59,18 @@ def draw_axis(axes: Any, axis: Axis, letter: str, look: Scheme) -> None:
     if axis.hidden:
         scale.set_visible(False)
         axes.spines["bottom" if letter == "x" else "left"].set_visible(False)
+
+
+def _minor(scale: Any, axis: Axis, letter: str, axes: Any, fmt: str) -> None:
+    from matplotlib.ticker import AutoMinorLocator, FixedLocator, FuncFormatter
+
+    if axis.minor:
+        scale.set_minor_locator(FixedLocator(axis.minor))
+    elif axis.minor_parts:
+        scale.set_minor_locator(AutoMinorLocator(axis.minor_parts))
+    if axis.minor_labels:
+        scale.set_minor_formatter(FuncFormatter(lambda value, _: _number(value, fmt)))
+        axes.tick_params(axis=letter, which="minor", labelsize=axis.minor_size or 7)
 
 
 def _automatic(scale: Any, axis: Axis, fmt: str) -> None:

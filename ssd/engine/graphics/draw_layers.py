@@ -14,9 +14,9 @@ from ssd.engine.graphics.schemes import Scheme
 def draw_layer(axes: Any, layer: Layer, look: Scheme, position: int) -> Any:
     style = layer.style
     base = (look.palette[position % len(look.palette)], 1.0)
-    line = style.line_color or style.color or base
-    fill = style.fill_color or style.color or base
-    mark = style.marker_color or style.color or style.line_color or base
+    line = _given(style.line_color or style.color, base)
+    fill = _given(style.fill_color or style.color, base)
+    mark = _given(style.marker_color or style.color or style.line_color, base)
     width = style.width if style.width is not None else 1.5
     pattern = (
         style.pattern if style.pattern is not None else colors.pattern(look.patterns[position % len(look.patterns)])
@@ -80,17 +80,36 @@ def draw_layer(axes: Any, layer: Layer, look: Scheme, position: int) -> Any:
     else:
         raise ValueError(f"no way to draw {kind}")
     if layer.marker_labels is not None:
-        for px, py, text in zip(x, y, layer.marker_labels, strict=True):
-            axes.annotate(
-                text,
-                (px, py),
-                xytext=(0, 2) if kind == "histogram" else (4, 0),
-                textcoords="offset points",
-                fontsize=7.5,
-                va="bottom" if kind == "histogram" else "center",
-                ha="center" if kind == "histogram" else "left",
-            )
+        if kind in ("bar", "histogram", "rbar"):
+            _bar_labels(axes, layer)
+        else:
+            for px, py, text in zip(x, y, layer.marker_labels, strict=True):
+                axes.annotate(text, (px, py), xytext=(4, 0), textcoords="offset points", fontsize=7.5, va="center")
     return handle
+
+
+def _given(chosen: tuple[str, float] | None, base: tuple[str, float]) -> tuple[str, float]:
+    """The colour chosen; only its opacity where the colour was left to the scheme."""
+    return base if chosen is None else (chosen[0] or base[0], chosen[1])
+
+
+def _bar_labels(axes: Any, layer: Layer) -> None:
+    """Texts at the ends, in the middle or at the base of bars."""
+    bottom = layer.y if layer.kind == "rbar" else np.full_like(layer.y, layer.base)
+    top = layer.y2 if layer.kind == "rbar" and layer.y2 is not None else layer.y
+    place = layer.label_place
+    at = {"center": (bottom + top) / 2, "base": bottom}.get(place, top)
+    along = {"outside": 2, "inside": -2, "base": 2}.get(place, 0)
+    side = {"outside": ("left", "bottom"), "inside": ("right", "top"), "base": ("left", "bottom")}.get(
+        place, ("center", "center")
+    )
+    for where, value, text in zip(layer.x, at, layer.marker_labels or [], strict=True):
+        if layer.horizontal:
+            axes.annotate(text, (value, where), xytext=(along, 0), textcoords="offset points", fontsize=7.5,
+                          ha=side[0], va="center")  # fmt: skip
+        else:
+            axes.annotate(text, (where, value), xytext=(0, along), textcoords="offset points", fontsize=7.5,
+                          ha="center", va=side[1])  # fmt: skip
 
 
 def _markers(axes: Any, x: Any, y: Any, layer: Layer, look: Scheme, position: int, mark: tuple[str, float]) -> Any:
@@ -119,9 +138,9 @@ def _markers(axes: Any, x: Any, y: Any, layer: Layer, look: Scheme, position: in
 def _bars(axes: Any, layer: Layer, look: Scheme, fill: tuple[str, float], line: tuple[str, float]) -> Any:
     style = layer.style
     edge = (
-        (style.line_color or ("#ffffff", 1.0))[0]
+        _given(style.line_color, ("#ffffff", 1.0))[0]
         if layer.kind == "histogram"
-        else (style.line_color or (fill[0], 1.0))[0]
+        else _given(style.line_color, (fill[0], 1.0))[0]
     )
     width = style.bar_width if style.bar_width is not None else 0.8
     if layer.kind == "bar" and style.bar_width is None and layer.x.size > 1:

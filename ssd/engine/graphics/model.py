@@ -45,6 +45,8 @@ class Layer:
     label: str = ""
     style: Style = field(default_factory=Style)
     marker_labels: list[str] | None = None
+    label_place: str = "outside"
+    """Of labels of bars: outside, inside, center or base."""
     keyed: bool = True
     """Takes part in the legend."""
     base: float = 0.0
@@ -92,6 +94,28 @@ class Axis:
     line: bool = True
     fmt: str = ""
     """Display format of the variable (dates)."""
+    minor: list[float] = field(default_factory=list)
+    """Further ticks."""
+    minor_parts: int | None = None
+    """Number of parts the minor ticks cut the space between labels into."""
+    minor_labels: bool = False
+    minor_size: float | None = None
+
+
+@dataclass
+class PlacedText:
+    """Words at a point of the plot region."""
+
+    x: float
+    y: float
+    text: str
+    size: float | None = None
+    color: str | None = None
+    angle: float = 0.0
+    horizontal: str = "center"
+    vertical: str = "center"
+    boxed: bool = False
+    fill: str | None = None
 
 
 @dataclass
@@ -126,6 +150,10 @@ class Panel:
     second_title: Text | None = None
     centre_text: str = ""
     """Words in the middle of an empty plot region (diagonal of a scatterplot matrix)."""
+    notes: list[PlacedText] = field(default_factory=list)
+    exploded: list[int] = field(default_factory=list)
+    """Slices of a pie that are moved outwards, from 0."""
+    slice_colors: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -155,12 +183,17 @@ class Graph:
     """Outline of the plot regions."""
     tight: bool = False
     """Axes end at the data: plotregion(margin(zero))."""
+    font: str | None = None
+    """Typeface chosen by graph set."""
+    space: float | None = None
+    """Room between combined graphs, as a share of their size."""
 
     def texts(self) -> list[str]:
         """All words that will be drawn, to choose a font."""
         found = [t.text for t in (self.title, self.subtitle, self.note, self.caption) if t is not None]
         for panel in self.panels:
             found += [panel.title, panel.centre_text, *(layer.label for layer in panel.layers)]
+            found += [note.text for note in panel.notes]
             for axis in (panel.x, panel.y):
                 found += [axis.title.text if axis.title else "", *axis.ticks.texts]
             found += [label for label, _ in panel.pie or []] + [box[0] for box in panel.boxes or []]

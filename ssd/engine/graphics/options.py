@@ -151,6 +151,9 @@ def read_axis(options: Options, letter: str, axis: Axis, session: Session, label
     for name in (f"{letter}label", "tlabel") if letter == "x" else (f"{letter}label",):
         for item in options.take_all(name, 4):
             axis.ticks = read_ticks(item.value or "", session, label_name)
+    from ssd.engine.graphics.annotations import read_minor
+
+    read_minor(options, letter, axis, session)
     for name in (f"{letter}line", "tline") if letter == "x" else (f"{letter}line",):
         for item in options.take_all(name, 5):
             body, sub = split_suboptions(item.value or "")

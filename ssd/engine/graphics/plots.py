@@ -20,6 +20,7 @@ from ssd.engine.graphics.smooth import (
     polynomial_fit,
 )
 from ssd.engine.lang.numlist import parse_numlist
+from ssd.engine.lang.quoting import split_words, strip_quotes
 from ssd.engine.lang.syntax import parse_range, parse_weight, split_line
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
 from ssd.engine.output.tables import number
@@ -53,6 +54,8 @@ PLOT_TYPES = {
     "mspline": 7,
     "rcapsym": 7,
     "pcspike": 7,
+    "scatteri": 8,
+    "pci": 3,
 }
 """Plot types and their shortest spelling."""
 RANGE_TYPES = {"rarea", "rbar", "rcap", "rspike", "rscatter", "rline", "rcapsym"}
@@ -106,14 +109,19 @@ def read_spec(session: Session, kind: str, text: str, base: BoolArray) -> Spec:
         weight = parse_weight(*parts.weight, ("fweight", "aweight", "pweight"), session)
         weights = session.evaluate_weights(weight)
         mask &= ~is_missing(weights) & (weights > 0)
-    names = [] if kind == "function" else session.expand_varlist(parts.subject) if parts.subject else []
+    typed_numbers = kind in ("function", "scatteri", "pci")
+    names = session.expand_varlist(parts.subject) if parts.subject and not typed_numbers else []
     return Spec(kind, names, parts.subject, mask, weights, Options(parts.options))
 
 
 def build(session: Session, spec: Spec) -> Built:
     """Layers of a plot; leaves the options it does not know in `spec.options`."""
-    if spec.kind in ("pcspike", "rcapsym", "mspline", "rscatter"):
+    if spec.kind in ("rcapsym", "mspline", "rscatter"):
         raise unsupported(f"twoway {spec.kind}")
+    if spec.kind == "pcspike":
+        return _segments(session, spec)
+    if spec.kind in ("scatteri", "pci"):
+        return _immediate(session, spec)
     if spec.kind == "function":
         return _function(session, spec)
     if spec.kind in ("kdensity", "histogram"):
@@ -196,7 +204,7 @@ def _series(session: Session, spec: Spec) -> Built:
         (y, x), kept = _complete(session, spec, [y_name, x_name])
         if sort_value:
             keys = sort_value[-1].value
-            key = x if not keys else session.data.numeric(session.expand_varlist(keys)[0])[kept]
+            key = x if not keys else session.data.numeric(session.variable_named(keys))[kept]
             order = np.argsort(key, kind="stable")
             y, x = y[order], x[order]
         if jitter:
@@ -223,7 +231,7 @@ def _series(session: Session, spec: Spec) -> Built:
 
 
 def _marker_labels(session: Session, name: str, kept: BoolArray) -> list[str]:
-    name = session.expand_varlist(name)[0]
+    name = session.variable_named(name)
     if session.data.variables[name].is_string:
         return [str(v) for v in session.data.strings(name)[kept]]
     return [value_text(session, name, float(v)) for v in session.data.numeric(name)[kept]]
@@ -243,6 +251,51 @@ def _range(session: Session, spec: Spec) -> Built:
     layer = Layer(spec.kind, x, low, high, label, style, horizontal=horizontal, second_axis=_axis_choice(spec))
     fmt = session.data.variables[x_name].format
     return Built([layer], heading(session, x_name), label, fmt, session.data.variables[low_name].format)
+
+
+def _segments(session: Session, spec: Spec) -> Built:
+    """pcspike y1 x1 y2 x2: a line between the two points of each observation."""
+    _need(spec, 4)
+    names = spec.names[:4]
+    columns, _ = _complete(session, spec, names)
+    built = Built([_joined(columns, spec, session)], *_titles(session, names[0], names[1]))
+    built.layers[0].label = f"{heading(session, names[0])}/{heading(session, names[2])}"
+    return built
+
+
+def _joined(columns: list[FloatArray], spec: Spec, session: Session) -> Layer:
+    """Segments as one line that is interrupted after each of them."""
+    y1, x1, y2, x2 = columns
+    gap = np.full_like(y1, np.nan)
+    x, y = np.column_stack([x1, x2, gap]).ravel(), np.column_stack([y1, y2, gap]).ravel()
+    return Layer("line", x, y, style=read_style(spec.options, session), second_axis=_axis_choice(spec))
+
+
+def _immediate(session: Session, spec: Spec) -> Built:
+    """scatteri y x [(clock)] ["text"] … and pci y1 x1 y2 x2 …: points and lines given as numbers."""
+    numbers: list[float] = []
+    texts: dict[int, str] = {}
+    for word in split_words(spec.text, keep_quotes=True):
+        if word.startswith(('"', '`"')):
+            texts[len(numbers) // 2 - 1] = strip_quotes(word)
+        elif not re.fullmatch(r"\(\d+\)", word):
+            numbers.append(session.evaluate_number(word))
+    each = 2 if spec.kind == "scatteri" else 4
+    if not numbers or len(numbers) % each:
+        raise StataError(198, "invalid syntax")
+    columns = [np.array(numbers[start::each]) for start in range(each)]
+    if spec.kind == "pci":
+        return Built([_joined(columns, spec, session)])
+    kind = spec.options.take("recast", 3) or "scatter"
+    if plot_type(kind) not in ("scatter", "line", "connected", "area", "bar", "spike", "dropline"):
+        raise unsupported(f"recast({kind})")
+    style = read_style(spec.options, session)
+    layer = Layer(str(plot_type(kind)), columns[1], columns[0], style=style, second_axis=_axis_choice(spec))
+    if texts:
+        layer.marker_labels = [texts.get(index, "") for index in range(len(columns[0]))]
+    for placed, least in (("mlabposition", 4), ("mlabsize", 5), ("mlabcolor", 4), ("mlabgap", 4)):
+        spec.options.take(placed, least)
+    return Built([layer])
 
 
 def _span(spec: Spec, x: FloatArray, n: int, session: Session) -> FloatArray:
@@ -324,10 +377,9 @@ def _function(session: Session, spec: Spec) -> Built:
     try:
         session.data.n_obs = grid.size
         session.data.add("x", grid, "double")
-        values = session.evaluate(match[1])
+        y = session.evaluate_numbers(match[1])
     finally:
         session.data = held
-    y = np.broadcast_to(np.asarray(values, dtype=np.float64), grid.shape)
     kept = ~is_missing(y)
     style = read_style(spec.options, session)
     horizontal = spec.options.flag("horizontal", 4)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from ssd.engine.commands.describe_selection import categories, heading, present
-from ssd.engine.errors import StataError, invalid_syntax, option_not_allowed
+from ssd.engine.errors import StataError, invalid_syntax, option_not_allowed, unsupported
+from ssd.engine.graphics.annotations import read_placed
+from ssd.engine.graphics.files import write_graph
 from ssd.engine.graphics.model import Graph, Panel, Text
 from ssd.engine.graphics.options import (
     Options,
     quoted_lines,
     read_axis,
     read_graph,
+    read_legend,
     read_text,
     split_suboptions,
 )
@@ -22,12 +25,14 @@ from ssd.engine.graphics.plots import Built, build, plot_type, read_spec
 from ssd.engine.graphics.schemes import scheme
 from ssd.engine.graphics.store import remember
 from ssd.engine.lang.options import TypedOption
-from ssd.engine.lang.quoting import closing, top_level
+from ssd.engine.lang.quoting import closing, strip_quotes, top_level
 from ssd.engine.lang.syntax import split_line
 from ssd.engine.missing import BoolArray
 from ssd.engine.session import Session
 
 NO_OBSERVATIONS: Final = 2000
+_MOST_PANELS: Final = 400
+"""More than these cannot be told apart on a page, and take minutes to draw."""
 
 
 def split_plots(text: str) -> tuple[list[str], str]:
@@ -157,6 +162,7 @@ def _panel(session: Session, built: list[Built], options: Options) -> Panel:
             options.items.remove(item)
     read_axis(options, "x", panel.x, session, next((plot.x_label for plot in built if plot.x_label), ""))
     read_axis(options, "y", panel.y, session, next((plot.y_label for plot in built if plot.y_label), ""))
+    read_placed(options, panel, session)
     return panel
 
 
@@ -165,35 +171,50 @@ def _shown_format(fmt: str) -> str:
     return fmt if fmt.startswith("%t") or fmt.endswith("c") else ""
 
 
-def _by_panels(
-    session: Session,
-    graph: Graph,
-    by: str,
-    typed: list[tuple[str, str]],
-    mask: BoolArray,
-    options: Options,
-    whole: list[Built],
-) -> None:
-    names_text, sub = split_suboptions(by)
+@dataclass
+class By:
+    """What by() says: the groups with their names, and how their panels are laid out."""
+
+    names: list[str]
+    groups: list[tuple[str, BoolArray]]
+    texts: dict[str, Text]
+    """Titles and notes of the whole graph."""
+    legend: list[str]
+    columns: int | None = None
+    rows: int | None = None
+    common_x: bool = True
+    common_y: bool = True
+
+    def lay_out(self, session: Session, graph: Graph) -> None:
+        """Number of columns, size, titles and the note of a graph whose panels are the groups."""
+        for name, text in self.texts.items():
+            setattr(graph, name, text if text.text else None)
+        for value in self.legend:
+            read_legend(value, session, graph.legend)
+        graph.common_x, graph.common_y = self.common_x, self.common_y
+        n = len(graph.panels)
+        graph.columns = self.columns or (-(-n // self.rows) if self.rows else int(np.ceil(np.sqrt(n))))
+        graph.width = max(graph.width, 2.4 * graph.columns)
+        graph.height = max(graph.height, 2.1 * -(-n // graph.columns))
+        if graph.note is None and "note" not in self.texts:
+            graph.note = Text("Graphs by " + " and ".join(heading(session, name) for name in self.names))
+
+
+def read_by(session: Session, typed: str, mask: BoolArray) -> By:
+    """The argument of by(). Raises r(2000) when no observation has a group."""
+    names_text, sub = split_suboptions(typed)
     names = session.expand_varlist(names_text)
     total = sub.flag("total", 5)
+    texts: dict[str, Text] = {}
     for name in ("title", "subtitle", "note", "caption"):
         value = sub.take(name, 4)
         if value is not None:
-            text = read_text(value)
-            setattr(graph, name, text if text.text else None)
+            texts[name] = read_text(value)
     columns = sub.number(session, "cols", 1)
     rows = sub.number(session, "rows", 1)
-    for item in sub.take_all("legend", 3):
-        from ssd.engine.graphics.options import read_legend
-
-        read_legend(item.value or "", session, graph.legend)
-    if sub.flag("yrescale", 5):
-        graph.common_y = False
-    if sub.flag("xrescale", 5):
-        graph.common_x = False
-    if sub.flag("rescale", 3):
-        graph.common_x = graph.common_y = False
+    legend = [item.value or "" for item in sub.take_all("legend", 3)]
+    both = sub.flag("rescale", 3)
+    free_y, free_x = sub.flag("yrescale", 5), sub.flag("xrescale", 5)
     for placed in ("compact", "ixaxes", "iyaxes", "ixtitle", "iytitle", "noiytitle", "noixtitle"):
         sub.flag(placed, len(placed))
     sub.finish()
@@ -203,22 +224,31 @@ def _by_panels(
     groups = [(", ".join(labels), inside) for labels, inside in _combinations(session, names, kept)]
     if total:
         groups.append(("Total", kept))
+    if not groups:
+        raise StataError(2000, "no observations")
+    if len(groups) > _MOST_PANELS:
+        raise unsupported(f"by() with more than {_MOST_PANELS} groups")
+    return By(names, groups, texts, legend, int(columns) if columns else None, int(rows) if rows else None,
+              not (both or free_x), not (both or free_y))  # fmt: skip
+
+
+def _by_panels(
+    session: Session,
+    graph: Graph,
+    typed_by: str,
+    typed: list[tuple[str, str]],
+    mask: BoolArray,
+    options: Options,
+    whole: list[Built],
+) -> None:
+    by = read_by(session, typed_by, mask)
     held = list(options.items)
-    for label, inside in groups:
+    for label, inside in by.groups:
         options.items = list(held)
         panel = _panel(session, _build_group(session, typed, inside, whole), options)
         panel.title = label
         graph.panels.append(panel)
-    if not graph.panels:
-        raise StataError(2000, "no observations")
-    n = len(graph.panels)
-    graph.columns = int(columns) if columns else -(-n // int(rows)) if rows else int(np.ceil(np.sqrt(n)))
-    graph.width, graph.height = (
-        max(graph.width, 2.4 * graph.columns),
-        max(graph.height, 2.1 * -(-n // graph.columns)),
-    )
-    if graph.note is None and not any(item.word.startswith("note") for item in held):
-        graph.note = Text("Graphs by " + " and ".join(heading(session, name) for name in names))
+    by.lay_out(session, graph)
 
 
 def _combinations(session: Session, names: list[str], kept: BoolArray) -> list[tuple[list[str], BoolArray]]:
@@ -245,9 +275,41 @@ def finish(session: Session, graph: Graph, options: Options) -> None:
         sub.finish()
     options.flag("nodraw", 6)
     saving = options.take("saving", 3)
-    if saving is not None:
-        raise StataError(198, "option saving() (.gph files) not supported by this engine; use graph export")
+    added = options.take_all("addplot", 6)
+    for item in added:
+        _add_plots(session, graph, item.value or "")
     for item in options.items:
         raise option_not_allowed(item.named)
     scheme(graph.scheme)
+    graph.font = session.state.get("graph_font")
     remember(session, graph, name, replace)
+    if saving is not None:
+        body, sub = split_suboptions(saving)
+        over = sub.flag("replace", 3)
+        sub.flag("asis", 4)
+        sub.finish()
+        save_graph(session, graph, strip_quotes(body), replace=over)
+
+
+def save_graph(session: Session, graph: Graph, shown: str, *, replace: bool) -> None:
+    """Write a graph to a .gph file. Raises r(602) when it exists and replace was not said."""
+    shown = shown if shown.endswith(".gph") else f"{shown}.gph"
+    path = session.output_path(shown)
+    if path.exists() and not replace:
+        raise StataError(602, f"file {shown} already exists")
+    write_graph(graph, path)
+    session.log.line(f"file {shown} saved")
+
+
+def _add_plots(session: Session, graph: Graph, text: str) -> None:
+    """addplot(): more plots over the first panel."""
+    extra, left = parse_twoway(session, text, np.ones(session.data.n_obs, dtype=np.bool_))
+    left.finish()
+    if len(graph.panels) != 1 or len(extra.panels) != 1:
+        raise unsupported("addplot() with by()")
+    first = len(graph.panels[0].layers)
+    for position, layer in enumerate(extra.panels[0].layers):
+        layer.color_index = first + position
+        graph.panels[0].layers.append(layer)
+    if graph.legend.shown is None:
+        graph.legend.shown = True

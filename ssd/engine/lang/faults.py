@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from ssd.engine.errors import StataError
 from ssd.engine.lang.calls import ExitLevel, ExitSession, LoopBreak, LoopContinue
@@ -15,11 +19,13 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _SIGNALS = (StataError, LoopContinue, LoopBreak, ExitLevel, ExitSession)
+_NOT_A_NUMBER: Final = re.compile(r"(?:could not convert string to float|invalid literal for int\(\).*?): '(.*)'")
+"""What float() and int() say of a word that a command took for a number."""
 
 
 @contextmanager
 def as_stata_error(session: Session) -> Iterator[None]:
-    """Raise r(950), r(1000), r(601), r(603) or r(9999) in place of a Python exception."""
+    """Raise the return code of what went wrong, r(9999) at worst, in place of a Python exception."""
     try:
         yield
     except _SIGNALS:
@@ -32,6 +38,21 @@ def as_stata_error(session: Session) -> Iterator[None]:
         raise StataError(601, f"file {error.filename or ''} not found") from error
     except (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError) as error:
         raise StataError(603, f"file {error.filename or ''} could not be opened") from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise StataError(603, f"file {error.filename or ''} could not be opened") from error
+        raise StataError(691, "I/O error") from error
+    except np.linalg.LinAlgError as error:
+        # A matrix of the data that cannot be inverted or factored where the command did not expect it.
+        raise StataError(506, "matrix not positive definite") from error
+    except ArithmeticError as error:
+        # A quotient or a power that has no value, as Stata reports it when it cannot go on.
+        raise StataError(1400, "numerical overflow") from error
+    except ValueError as error:
+        found = _NOT_A_NUMBER.search(str(error))
+        if found is None:
+            raise StataError(9999, record_fault(session, error)) from error
+        raise StataError(7, f"'{found[1]}' found where number expected") from error
     except Exception as error:
         raise StataError(9999, record_fault(session, error)) from error
 

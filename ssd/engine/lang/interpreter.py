@@ -18,6 +18,7 @@ from ssd.engine.lang.faults import as_stata_error
 from ssd.engine.lang.macros import expand
 from ssd.engine.lang.prefixes import Prefixed, split_prefixes
 from ssd.engine.lang.program import BlockError, Reader, Statement
+from ssd.engine.lang.settling import settle
 from ssd.engine.lang.source import SourceLine, logical_lines
 from ssd.engine.lang.syntax import parse_command
 from ssd.engine.missing import MISSING
@@ -320,10 +321,15 @@ class Interpreter:
         bygroups.run_program(self, program, rest, prefixed.by)
 
     def _run_builtin(self, command: Command, rest: str, prefixed: Prefixed) -> None:
-        if prefixed.by is not None:
-            bygroups.run_builtin(self, command, rest, prefixed.by)
-            return
-        command.run(self.session, parse_command(command, rest, self.session))
+        session = self.session
+        r, e = session.r, session.e
+        try:
+            if prefixed.by is not None:
+                bygroups.run_builtin(self, command, rest, prefixed.by)
+            else:
+                command.run(session, parse_command(command, rest, session))
+        finally:
+            settle(session, r, e)
 
     # --- levels ---
     @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from ssd.engine.commands.declare import Command, Line, Weight
@@ -12,6 +13,7 @@ from ssd.engine.lang import varlist as varlists
 from ssd.engine.lang.grammar import Grammar, Subject, compile_grammar
 from ssd.engine.lang.options import match_options
 from ssd.engine.lang.quoting import closing, split_comma, split_words, strip_quotes, top_level
+from ssd.engine.output.display import DISPLAY_OPTIONS
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
@@ -47,14 +49,17 @@ class Parts:
     options: str | None = None
 
 
-def split_line(text: str, *, equals: bool = False) -> Parts:
+def split_line(text: str, *, equals: bool = False, equations: bool = False) -> Parts:
     """Split on the top-level comma and the keywords `if`, `in`, `using`, `[weight=…]`, and `=` when asked.
 
+    With `equations`, `[price=mpg]` is no weight but stays in the subject: test compares equations so.
     Raises r(198) when a part appears twice or is empty.
     """
     main, options = split_comma(text)
     parts = Parts(options=options)
     marks = _marks(main, equals=equals)
+    if equations:
+        marks = [mark for mark in marks if mark[0] != "weight"]
     parts.subject = main[: marks[0][1]].strip() if marks else main.strip()
     for index, (kind, start, content) in enumerate(marks):
         end = marks[index + 1][1] if index + 1 < len(marks) else len(main)
@@ -152,13 +157,26 @@ def parse_weight(word: str, expression: str, allowed: tuple[str, ...], session: 
     return Weight(cast(WeightKind, kind), expression)
 
 
+@lru_cache(maxsize=1024)
+def command_grammar(text: str) -> Grammar:
+    """The compiled grammar of a built-in command; those that show coefficients take the display options, too."""
+    grammar = compile_grammar(text)
+    names = {option.name for option in grammar.options}
+    if not {"baselevels", "level"} <= names:
+        return grammar
+    display = compile_grammar(f"[, {DISPLAY_OPTIONS}]").options
+    return replace(grammar, options=(*grammar.options, *(option for option in display if option.name not in names)))
+
+
 def parse_command(command: Command, text: str, session: Session) -> Line:
     """The `Line` a built-in command receives. `text` is everything after the command name."""
     line = Line(command.name, text)
     if command.grammar.strip() == "*":
         return line
-    grammar = compile_grammar(command.grammar)
-    parts = split_line(text, equals=grammar.expression != "no")
+    grammar = command_grammar(command.grammar)
+    subject = grammar.subject
+    equations = subject is not None and subject.kind == "anything" and subject.equal_ok and not grammar.weights
+    parts = split_line(text, equals=grammar.expression != "no", equations=equations)
     fill_line(line, parts, grammar, session)
     return line
 
@@ -207,7 +225,8 @@ def _check_allowed(parts: Parts, grammar: Grammar) -> None:
     if parts.options is not None and parts.options.strip() and not grammar.options_allowed:
         from ssd.engine.lang.options import read_options
 
-        raise StataError(198, f"option {read_options(parts.options)[0].named} not allowed")
+        typed = read_options(parts.options)
+        raise StataError(198, f"option {typed[0].named} not allowed" if typed else "invalid syntax")
 
 
 def read_subject(text: str, subject: Subject, session: Session) -> tuple[list[str], list[str]]:

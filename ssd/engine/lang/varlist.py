@@ -78,8 +78,9 @@ def _operated(term: str, session: Session, *, fv: bool, ts: bool) -> list[str]:
         out = [part if part.startswith("#") else _interaction_part(part, session, ts=ts) for part in parts]
         return ["".join(out)]
     if term.startswith("("):
-        inner = term[1:-1] if term.endswith(")") else term
-        return expand(inner, session, fv=fv, ts=ts)
+        if not term.endswith(")"):
+            raise StataError(132, "too many '(' or '['")
+        return expand(term[1:-1], session, fv=fv, ts=ts)
     match = _OPERATED.fullmatch(term) or _GROUPED.fullmatch(term)
     if match is None:
         raise invalid_syntax()

@@ -89,7 +89,7 @@ def _rtf(text: str) -> str:
 def rich_text_body(table: DocumentTable) -> list[str]:
     """The table as the lines of a Rich Text document."""
     rows = table.padded()
-    widths = [max(8, *(display_width(row[j]) + 2 for row in rows)) for j in range(table.columns)]
+    widths = [max([8, *(display_width(row[j]) + 2 for row in rows)]) for j in range(table.columns)]
     ends = [sum(widths[: j + 1]) * _TWIPS for j in range(table.columns)]
     lines = [rf"{{\pard\qc\keepn\b {_rtf(table.title)}\par}}"] if table.title else []
     for position, row in enumerate(rows):

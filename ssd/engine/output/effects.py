@@ -11,7 +11,10 @@ from ssd.engine.stats.distributions import critical, two_sided
 
 
 def print_effects(log: Log, table: CoefficientTable, blocks: list[tuple[str, list[tuple[str, str, int]]]]) -> None:
-    """Blocks of (equation, rows); a row is (heading, label, position in e(b)); heading "" for plain names."""
+    """Blocks of (equation, rows); a row is (heading, label, position in e(b)).
+
+    The heading is "" for plain names and blank for a further level under the heading before.
+    """
     log.line("-" * (table.width + 66))
     print_headings(log, table)
     for equation, rows in blocks:
@@ -20,7 +23,8 @@ def print_effects(log: Log, table: CoefficientTable, blocks: list[tuple[str, lis
         for heading, label, position in rows:
             numbers = effect_row(table, position)
             if heading:
-                log.line(f"{heading:>{table.width}} |")
+                if heading.strip():
+                    log.line(f"{heading:>{table.width}} |")
                 pieces = wrapped(label, table.width - 1)
                 for piece in pieces[:-1]:
                     log.line(f"{piece:>{table.width - 1}}  |")
@@ -31,10 +35,22 @@ def print_effects(log: Log, table: CoefficientTable, blocks: list[tuple[str, lis
 
 
 def wrapped(label: str, width: int) -> list[str]:
-    """The label on one line when it fits, otherwise a word a line, long words cut."""
+    """The label on one line when it fits, otherwise a line for each side of a contrast, long words cut."""
     if len(label) <= width:
         return [label]
-    return [word if len(word) <= width else word[: width - 2] + ".." for word in label.split()]
+    sides = label.split(" vs ")
+    parts = [sides[0], "vs", sides[1]] if len(sides) == 2 else [label]
+    lines: list[str] = []
+    for part in parts:
+        current = ""
+        for word in part.split():
+            shown = word if len(word) <= width else word[: width - 2] + ".."
+            if current and len(current) + 1 + len(shown) > width:
+                lines.append(current)
+                current = ""
+            current = f"{current} {shown}" if current else shown
+        lines.append(current)
+    return lines
 
 
 def effect_row(table: CoefficientTable, position: int) -> str:

@@ -71,17 +71,19 @@ def strata_table(
 
     `notes` follow the rows of strata and the crude row.
     """
+    first = 12 if heading == "RR" else 11
     log.line()
-    log.line(f"{right(clip(stub, 16), 16)} |{heading:>9}   {right(f'[{level:g}% conf. interval]', 23)}   M-H Weight")
+    log.line(f"{right(clip(stub, 16), 16)} |{heading:>9}   {right(f'[{level:g}% conf. interval]', 24)}   M-H Weight")
     log.line("-" * 17 + "+" + "-" * 49)
     for label, measure, weight in zip(labels, found.strata, found.weights, strict=True):
         note = f" {notes[0]}" if notes[0] else ""
-        log.line(f"{right(clip(label, 16), 16)} |{_cells(measure)}{shown(weight):>13}{note}")
+        log.line(f"{right(clip(label, 16), 16)} |{_cells(measure, first)}{shown(weight):>13}{note}")
     log.line("-" * 17 + "+" + "-" * 49)
-    log.line(f"{'Crude':>16} |{_cells(crude)}" + (f"{'':13} {notes[1]}" if notes[1] else ""))
-    log.line(f"{'M-H combined':>16} |{_cells(found.combined)}")
+    log.line(f"{'Crude':>16} |{_cells(crude, first)}" + (f"{'':13} {notes[1]}" if notes[1] else ""))
+    log.line(f"{'M-H combined':>16} |{_cells(found.combined, first)}")
     log.line("-" * 67)
 
 
-def _cells(measure: Measure) -> str:
-    return f"{shown(measure.value):>11}{shown(measure.low):>14}{shown(measure.high):>11}"
+def _cells(measure: Measure, first: int) -> str:
+    """The estimate in `first` columns; the lower limit ends in the same column whatever that is."""
+    return f"{shown(measure.value):>{first}}{shown(measure.low):>{25 - first}}{shown(measure.high):>11}"

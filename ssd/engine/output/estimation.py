@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.display import PLAIN, DisplayStyle
 from ssd.engine.output.formats import format_value
+from ssd.engine.output.tables import wrap_stub
 from ssd.engine.results import Matrix
 from ssd.engine.stats.distributions import critical, two_sided
 
@@ -64,6 +67,11 @@ class CoefficientTable:
     """Do not draw the closing line (the caller adds rows)."""
     upper_heading: str = ""
     """Line above the column headings in place of that of `vce_heading`."""
+    betas: FloatArray | None = None
+    """Standardised coefficients, shown in place of the interval."""
+    style: DisplayStyle = PLAIN
+    offset: str = ""
+    """Offset, or `ln(exposure)`, of the first equation, whose coefficient is 1."""
     width: int = field(default=12)
     """Of the column of names: at least this when given, as wide as the levels of factors need once printed."""
 
@@ -77,14 +85,19 @@ def result_table(table: CoefficientTable) -> Matrix:
     for j, (b, se, t, p, low, high) in enumerate(_statistics(table)):
         transform = _transformed(table, table.names[j])
         values[:6, j] = [
-            math.exp(b) if transform else b, se * math.exp(b) if transform else se, t, p,
-            math.exp(low) if transform else low, math.exp(high) if transform else high,
+            exponential(b) if transform else b, _known_error(se * exponential(b) if transform else se, t), t, p,
+            exponential(low) if transform else low, exponential(high) if transform else high,
         ]  # fmt: skip
         values[8, j] = float(transform)
     values[6, :] = MISSING if table.df is None else table.df
     values[7, :] = multiplier
     values = np.where(np.isfinite(values), values, MISSING)
     return Matrix(values, rows, list(table.names))
+
+
+def _known_error(se: float, t: float) -> float:
+    """A standard error; base levels and omitted coefficients have none."""
+    return math.nan if math.isnan(t) else se
 
 
 def _transformed(table: CoefficientTable, name: str) -> bool:
@@ -115,7 +128,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
     labels = _Labels(table)
     table.width = labels.width
     statistics = _statistics(table)
-    log.line("-" * (table.width + 66))
+    log.line("-" * (table.width + 2 + table.style.columns))
     print_headings(log, table)
     previous: str | None = None
     equations = [_equation(name) for name in table.names]
@@ -127,18 +140,26 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
             continue
         equation = equations[start]
         if equation in table.base_equations:
-            log.line("-" * (table.width + 1) + "+" + "-" * 64)
-            log.line(f"{_abbreviate(equation, table.width):<{table.width}} |  ({table.base_note})")
+            log.line("-" * (table.width + 1) + "+" + "-" * table.style.columns)
+            shown = _abbreviate(re.sub(r"^(\d+)b\.", r"\1.", equation), table.width)
+            log.line(f"{shown:<{table.width}} |  ({table.base_note})")
         elif equation not in table.hidden_equations:
             previous = (
                 equation if equation == "/" and previous == "/" else _equation_rule(log, table, equation, several)
             )
             _print_equation(log, table, labels, range(start, position), statistics)
+            if table.offset and start == 0:
+                log.line(_offset_row(table))
         start = position
         if position == len(table.names):
             break
     if not table.no_footer:
-        log.line("-" * (table.width + 66))
+        log.line("-" * (table.width + 2 + table.style.columns))
+
+
+def _offset_row(table: CoefficientTable) -> str:
+    kind = "exposure" if table.offset.startswith("ln(") else "offset"
+    return f"{_abbreviate(table.offset, table.width):>{table.width}} |{'1':>11}  ({kind})"
 
 
 def print_headings(log: Log, table: CoefficientTable) -> None:
@@ -153,19 +174,30 @@ def print_headings(log: Log, table: CoefficientTable) -> None:
     heading = table.coefficient_heading.lower() if table.upper_heading else table.coefficient_heading
     first = f" {heading}" if len(heading) == 11 else heading.rjust(11) + " "
     error = "std. err." if table.vce_heading else "Std. err."
-    interval = f"[{table.level:g}% conf. interval]"
+    style = table.style
+    start = f"{_abbreviate(table.depvar, width):>{width}} |{first}  "
+    if style.legend:
+        log.line(start + "Legend")
+        return
+    interval = f"[{table.level:g}% conf. interval]".rjust(25) if style.intervals else ""
+    interval = "Beta".rjust(25) if table.betas is not None else interval
     middle = " " * 17 if table.no_tests else f"      {letter}    P>|{letter}|"
-    log.line(f"{_abbreviate(table.depvar, width):>{width}} |{first}  {error}{middle}" + interval.rjust(25))
+    middle = middle if style.pvalues else ""
+    log.line(start + error + middle + interval)
 
 
 def _equation(name: str) -> str:
-    if name.startswith("/"):
-        return "/"
-    return name.rpartition(":")[0]
+    """The equation of a name; `/` for ancillary parameters, which have none of their own (`/mills:lambda` has)."""
+    owner = name.rpartition(":")[0]
+    return (owner or "/") if name.startswith("/") else owner
+
+
+def _is_ancillary(name: str) -> bool:
+    return _equation(name) == "/"
 
 
 def _equation_rule(log: Log, table: CoefficientTable, equation: str, several: bool) -> str:
-    log.line("-" * (table.width + 1) + "+" + "-" * 64)
+    log.line("-" * (table.width + 1) + "+" + "-" * table.style.columns)
     if several and equation and equation != "/":
         log.line(f"{_abbreviate(equation, table.width):<{table.width}} |")
     return equation
@@ -178,7 +210,18 @@ def _print_equation(
     positions: range,
     statistics: Sequence[tuple[float, float, float, float, float, float]],
 ) -> None:
-    blank = " " * table.width + " |"
+    for label, j in _label_lines(table, labels, positions):
+        log.line(label if j is None else label + _row_values(table, j, statistics[j]))
+
+
+def label_lines(table: CoefficientTable, positions: range) -> list[tuple[str, int | None]]:
+    """The first column of a table for some coefficients, up to the bar: headings of factors have no position."""
+    labels = _Labels(table)
+    table.width = labels.width
+    return list(_label_lines(table, labels, positions))
+
+
+def _label_lines(table: CoefficientTable, labels: _Labels, positions: range) -> Iterator[tuple[str, int | None]]:
     first = True
     after_block = False
     for group in labels.groups(positions):
@@ -186,22 +229,21 @@ def _print_equation(
         if not shown:
             continue
         block = labels.is_block(group, shown)
-        if (block or after_block) and not first:
-            log.line(blank)
+        if (block or after_block) and not first and not table.style.squished:
+            yield " " * table.width + " |", None
         if block:
             headings, rows = labels.block(shown)
-            for heading in headings:
-                log.line(heading)
+            yield from ((heading, None) for heading in headings)
         else:
             rows = [labels.plain(j) for j in shown]
-        for row, j in zip(rows, shown, strict=True):
-            log.line(row + _row_values(table, j, statistics[j]))
+        yield from zip(rows, shown, strict=True)
         first = False
         after_block = block
 
 
 def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float, float, float, float]) -> str:
     name = table.names[j]
+    style = table.style
     b, se, t, p, low, high = row
     transform = _transformed(table, name)
     if math.isnan(t):
@@ -209,27 +251,58 @@ def _row_values(table: CoefficientTable, j: int, row: tuple[float, float, float,
             return "          .  (not estimable)"
         status = "constrained" if name in table.constrained else coefficient_status(name, table.empty)
         status = "omitted" if name in table.omitted else status
-        shown = format_value(math.exp(b) if transform else b, "%9.0g").strip().rjust(11)
-        return f"{shown}  ({status})" if status else f"{shown}          .        .       .            .           ."
-    if transform:
-        b, se, low, high = math.exp(b), se * math.exp(b), math.exp(low), math.exp(high)
-    return coefficient_row(b, se, t, p, low, high, tests=not (table.no_tests or name in table.untested))
+        shown = number(exponential(b) if transform else b, style.coefficient_format).rjust(11)
+        if status:
+            return f"{shown}  ({status})"
+        b, se, low, high = (exponential(b) if transform else b), math.nan, math.nan, math.nan
+    elif transform:
+        b, se, low, high = exponential(b), se * exponential(b), exponential(low), exponential(high)
+    if style.legend:
+        return f"{number(b, style.coefficient_format):>11}  {_legend(name)}"
+    beta = None if table.betas is None else float(table.betas[j])
+    tests = not (table.no_tests or name in table.untested)
+    return coefficient_row(b, se, t, p, low, high, tests=tests, style=style, beta=beta)
 
 
-def coefficient_row(b: float, se: float, t: float, p: float, low: float, high: float, *, tests: bool = True) -> str:
-    """The six columns to the right of the bar."""
-    middle = f"{_statistic(t):>9}{p:8.3f}" if tests else " " * 17
-    return f"{number(b):>11}{number(se):>11}{middle}{number(low):>13}{number(high):>12}"
+def _legend(name: str) -> str:
+    """How expressions call a coefficient."""
+    equation, _, variable = name.rpartition(":")
+    owner = equation.lstrip("/")
+    if name.startswith("/") and not owner:
+        return f"_b[/{variable.lstrip('/')}]"
+    bare = "#".join(re.sub(r"^(\d+)(?:bn|b|n|o)\.", r"\1.", piece) for piece in variable.split("#"))
+    return f"_b[{owner}:{bare}]" if owner else f"_b[{bare}]"
 
 
-def _statistic(t: float) -> str:
-    text = f"{t:.2f}"
+def coefficient_row(
+    b: float, se: float, t: float, p: float, low: float, high: float, *,
+    tests: bool = True, style: DisplayStyle = PLAIN, beta: float | None = None,
+) -> str:  # fmt: skip
+    """The columns to the right of the bar: six, or fewer under `style`; `beta` stands in place of the interval."""
+    fmt = style.coefficient_format
+    p_text = number(p, style.p_format)
+    middle = f"{_statistic(t, style.statistic_format):>9}{p_text:>8}" if tests else " " * 17
+    middle = middle if style.pvalues else " "
+    interval = f"{number(low, fmt):>13}{number(high, fmt):>12}" if style.intervals else ""
+    interval = interval if beta is None else f"{number(beta):>25}"
+    return f"{number(b, fmt):>11}{number(se, fmt):>11}{middle}{interval}"
+
+
+def _statistic(t: float, fmt: str) -> str:
+    if math.isnan(t):
+        return "."
+    text = number(t, fmt)
     return text if len(text) <= 8 else format_value(t, "%8.2e").strip()
 
 
 def number(value: float, fmt: str = "%9.0g") -> str:
-    """A number under a display format without padding; nan prints as `.`."""
-    return format_value(MISSING if math.isnan(value) else value, fmt).strip()
+    """A number under a display format without padding; nan and what overflowed print as `.`."""
+    return format_value(value if math.isfinite(value) else MISSING, fmt).strip()
+
+
+def exponential(value: float) -> float:
+    """exp(), infinite where it overflows."""
+    return math.exp(value) if value < math.log(MISSING) else math.inf
 
 
 def coefficient_status(name: str, empty: frozenset[str] = frozenset()) -> str:
@@ -258,7 +331,7 @@ class _Labels:
                 shown = [j for j in group if self.is_shown(j)]
                 if shown and self.is_block(group, shown):
                     longest = max([longest, *(len(self._levels(j)) + 1 for j in shown)])
-        self.width = min(longest, 32)
+        self.width = min(longest, 32) if table.style.stretched else 12
 
     @staticmethod
     def _split(name: str) -> list[tuple[str, str]]:
@@ -290,14 +363,16 @@ class _Labels:
         return factor, (_equation(self.table.names[j]), *shown)
 
     def is_shown(self, j: int) -> bool:
-        if self.table.base_levels:
-            return True
-        return coefficient_status(self.table.names[j], self.table.empty) != "base"
+        style = self.table.style
+        status = coefficient_status(self.table.names[j], self.table.empty)
+        if status == "base":
+            return style.every_base or (self.table.base_levels and len(self.parts[j]) == 1)
+        return style.omitted if status == "omitted" else style.empty or status != "empty"
 
     def _is_series(self, j: int) -> bool:
         """A variable alone, possibly under a time-series operator."""
         operator = self.parts[j][0][0]
-        return len(self.parts[j]) == 1 and not operator[:1].isdigit() and not self.table.names[j].startswith("/")
+        return len(self.parts[j]) == 1 and not operator[:1].isdigit() and not _is_ancillary(self.table.names[j])
 
     def is_block(self, group: list[int], shown: list[int]) -> bool:
         if self._is_series(group[0]):
@@ -317,7 +392,7 @@ class _Labels:
 
     def _level_text(self, operator: str, variable: str) -> str:
         level = self._level(operator)
-        data = self.table.data
+        data = self.table.data if self.table.style.value_labels else None
         if data is not None and variable in data.variables:
             labels = data.value_labels.get(data.variables[variable].value_label, {})
             return labels.get(int(level), level)
@@ -331,7 +406,7 @@ class _Labels:
 
     def plain(self, j: int) -> str:
         name = self.table.names[j].rpartition(":")[2]
-        if self.table.names[j].startswith("/"):
+        if _is_ancillary(self.table.names[j]):
             name = "/" + name.lstrip("/")
         operator, variable = self.parts[j][0]
         if operator and not name.startswith("/"):
@@ -367,8 +442,24 @@ class _Labels:
         if not factors:
             return headings, [f"{current:>{self.width}} |"]
         headings.append(f"{current:>{self.width}} |")
-        rows = [f"{_abbreviate(self._levels(j), self.width - 1):>{self.width - 1}}  |" for j in shown]
+        rows = ["\n".join(f"{line:>{self.width - 1}}  |" for line in self._level_lines(j)) for j in shown]
         return headings, rows
+
+    def _level_lines(self, j: int) -> list[str]:
+        """The levels of one coefficient in at most as many lines as the style allows."""
+        room = self.width - 1
+        text = self._levels(j)
+        style = self.table.style
+        if len(text) <= room or style.stretched or style.wrap <= 1:
+            return [_abbreviate(text, room)]
+        if style.wrap_on == "width":
+            pieces = [text[start : start + room] for start in range(0, len(text), room)]
+        else:
+            pieces = wrap_stub(text, room)
+        if len(pieces) > style.wrap:
+            last = pieces[style.wrap - 1]
+            pieces = [*pieces[: style.wrap - 1], last[: room - 2] + ".."]
+        return pieces
 
 
 def _time_operator(operator: str) -> str:
@@ -418,13 +509,14 @@ def f_entry(df1: float, df2: float, value: float) -> list[Entry]:
 
     p = f_tail(value, df1, df2)
     return [
-        Entry(f"F({df1:.0f}, {df2:.0f})", _fixed(value, 2)),
-        Entry("Prob > F", _fixed(p, 4)),
+        Entry(f"F({df1:.0f}, {df2:.0f})", fixed(value, 2)),
+        Entry("Prob > F", fixed(p, 4)),
     ]
 
 
-def _fixed(value: float, digits: int) -> str:
-    return "." if math.isnan(value) or value >= MISSING else f"{value:.{digits}f}"
+def fixed(value: float, digits: int) -> str:
+    """A number with so many decimals; `.` for nan and missing."""
+    return "." if not math.isfinite(value) or value >= MISSING else f"{value:.{digits}f}"
 
 
 def chi2_entry(kind: str, df: int, value: float) -> list[Entry]:
@@ -433,7 +525,7 @@ def chi2_entry(kind: str, df: int, value: float) -> list[Entry]:
 
     p = chi2_tail(value, df) if df > 0 else math.nan
     shown = format_value(value, "%9.2f").strip() if not math.isnan(value) else "."
-    return [Entry(f"{kind} chi2({df})", shown), Entry("Prob > chi2", _fixed(p, 4))]
+    return [Entry(f"{kind} chi2({df})", shown), Entry("Prob > chi2", fixed(p, 4))]
 
 
 def count(value: float) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssd.engine.missing import FloatArray
+from ssd.engine.errors import StataError
+from ssd.engine.missing import MISSING, FloatArray
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,14 @@ def two_rater_kappa(table: FloatArray, weights: FloatArray) -> Kappa:
     p = table / table.sum()
     rows, cols = p.sum(axis=1), p.sum(axis=0)
     observed, expected = float(np.sum(weights * p)), float(np.sum(weights * np.outer(rows, cols)))
+    if expected >= 1.0:
+        raise StataError(2001, "insufficient observations")
     kappa = (observed - expected) / (1 - expected)
     by_row, by_col = weights @ cols, rows @ weights
     spread = float(np.sum(np.outer(rows, cols) * (weights - by_row[:, None] - by_col[None, :]) ** 2))
     se = float(np.sqrt((spread - expected**2) / table.sum())) / (1 - expected)
-    return Kappa(observed, expected, kappa, se, kappa / se, float(norm.sf(kappa / se)))
+    z = kappa / se if se > 0 else MISSING
+    return Kappa(observed, expected, kappa, se, z, float(norm.sf(z)) if se > 0 else MISSING)
 
 
 def kappa_weights(k: int, kind: str, values: FloatArray | None = None) -> FloatArray:

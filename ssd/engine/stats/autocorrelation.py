@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ssd.engine.missing import FloatArray
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.linear import least_squares
 
 
@@ -12,7 +13,7 @@ def autocorrelations(y: FloatArray, lags: int) -> FloatArray:
     """r_1 … r_lags about the overall mean, all sums divided by the same n (Box and Jenkins)."""
     centred = y - y.mean()
     total = float(centred @ centred)
-    return np.array([float(centred[k:] @ centred[:-k]) / total for k in range(1, lags + 1)])
+    return np.array([quotient(float(centred[k:] @ centred[:-k]), total) for k in range(1, lags + 1)])
 
 
 def partial_by_regression(y: FloatArray, lags: int) -> FloatArray:

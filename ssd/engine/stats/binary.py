@@ -71,40 +71,67 @@ def logistic(eta: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class PerfectPrediction:
-    """A dummy that predicts the outcome without error: the column and the observations to leave out."""
+    """A regressor that predicts the outcome without error, and the observations to leave out with it."""
 
     column: int
-    value: int
-    """The dummy's value (0 or 1) for which the outcome never varies."""
+    relation: str
+    """How x compares with `value` where the outcome is known: != for two-valued x, else >, < or <=."""
+    value: float
     outcome: int
+    """The outcome where x != value; for > and < whether x == value is left to be explained (1) or nothing is (-1)."""
     drop: BoolArray
 
 
 def perfect_predictors(X: FloatArray, y: FloatArray) -> list[PerfectPrediction]:
-    """Two-valued columns of X whose one side has a single outcome, judged on successively reduced samples.
+    """Columns of X that decide the outcome for some or all observations, judged on successively reduced samples.
 
-    This is the check Stata's logit and probit make before maximising ([R] logit, "Model identification").
+    This is the check Stata's logit and probit make before maximising ([R] logit, "Model identification"): two-valued
+    regressors one of whose values has a single outcome, and regressors with a threshold beyond which (or on both
+    sides of which) the outcome does not vary.
     """
     found: list[PerfectPrediction] = []
     inside = np.ones(len(y), dtype=np.bool_)
+    left = list(range(X.shape[1]))
     changed = True
-    dropped: set[int] = set()
-    while changed:
+    while changed and np.unique(y[inside]).size == 2:
         changed = False
-        for j in range(X.shape[1]):
-            if j in dropped:
+        for j in left:
+            item = _prediction_by(X[:, j], y, inside, j)
+            if item is None:
                 continue
-            x = X[:, j]
-            ones = inside & (x != 0.0)
-            zeros = inside & (x == 0.0)
-            if not ones.any() or not zeros.any() or np.unique(x[inside]).size != 2:
-                continue
-            for value, side, other in ((1, ones, zeros), (0, zeros, ones)):
-                outcome = y[side]
-                if np.all(outcome == outcome[0]) and not np.all(y[other] == outcome[0]):
-                    found.append(PerfectPrediction(j, value, int(outcome[0]), side.copy()))
-                    inside &= ~side
-                    dropped.add(j)
-                    changed = True
-                    break
+            found.append(item)
+            if not (inside & ~item.drop).any() or item.outcome == -1:
+                return found
+            inside &= ~item.drop
+            left.remove(j)
+            changed = True
+            break
     return found
+
+
+def _prediction_by(x: FloatArray, y: FloatArray, inside: BoolArray, column: int) -> PerfectPrediction | None:
+    """What one regressor predicts without error among the observations `inside`."""
+    failures, successes = x[inside & (y == 0.0)], x[inside & (y == 1.0)]
+    if not len(failures) or not len(successes):
+        return None
+    low, high = min(failures.min(), successes.min()), max(failures.max(), successes.max())
+    if low == high:
+        return None
+    whole = np.ones(len(y), dtype=np.bool_)
+    if successes.min() > failures.max():
+        return PerfectPrediction(column, ">", float(failures.max()), -1, whole)
+    if successes.max() < failures.min():
+        return PerfectPrediction(column, "<=", float(successes.max()), -1, whole)
+    if np.all((x[inside] == low) | (x[inside] == high)):
+        for value in (low, high):
+            decided = inside & (x != value)
+            if np.unique(y[decided]).size == 1:
+                return PerfectPrediction(column, "!=", float(value), int(y[decided][0]), decided)
+        return None
+    if successes.min() == failures.max():
+        value = float(failures.max())
+        return PerfectPrediction(column, ">", value, 1, inside & (x != value))
+    if successes.max() == failures.min():
+        value = float(failures.min())
+        return PerfectPrediction(column, "<", value, 1, inside & (x != value))
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.stats.covariance import symmetric_inverse
 
 
 def covariance_matrix(columns: FloatArray, weights: FloatArray | None = None, kind: str = "") -> FloatArray:
@@ -88,7 +89,7 @@ def partial_correlations(columns: FloatArray) -> tuple[FloatArray, FloatArray, i
     y, others = columns[:, 0], columns[:, 1:]
     n, k = others.shape
     design = np.column_stack([others, np.ones(n)])
-    inverse = np.linalg.inv(design.T @ design)
+    inverse = symmetric_inverse(design.T @ design)
     beta = inverse @ (design.T @ y)
     residual = y - design @ beta
     df = n - k - 1

@@ -24,6 +24,8 @@ def group_ids(values: NDArray[np.generic]) -> tuple[IndexArray, int]:
 
 def sum_by_group(scores: FloatArray, ids: IndexArray, groups: int) -> FloatArray:
     """Column sums within groups: (groups, k)."""
+    if not scores.shape[1]:
+        return np.zeros((groups, 0))
     return np.column_stack([np.bincount(ids, weights=column, minlength=groups) for column in scores.T])
 
 

@@ -43,6 +43,10 @@ def noncentrality_limits(t: float, df: float, level: float) -> tuple[float, floa
 
     tail = (1.0 - level / 100.0) / 2.0
     width = 12.0 + 2.0 * abs(t)
-    low = brentq(lambda nc: nct.sf(t, df, nc) - tail, t - width, t + width, xtol=1e-12)
-    high = brentq(lambda nc: nct.cdf(t, df, nc) - tail, t - width, t + width, xtol=1e-12)
+    try:
+        low = brentq(lambda nc: nct.sf(t, df, nc) - tail, t - width, t + width, xtol=1e-12)
+        high = brentq(lambda nc: nct.cdf(t, df, nc) - tail, t - width, t + width, xtol=1e-12)
+    except ValueError:
+        # The distribution function cannot be computed for an effect without variation.
+        return math.nan, math.nan
     return float(low), float(high)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssd.engine.missing import FloatArray
+from ssd.engine.stats.arithmetic import quotient
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def rate_ratio(cells: Sequence[float], level: float) -> Measure:
     """Ratio of rates with the exact (binomial) interval; cells are cases and person-time."""
     a, b, t1, t0 = cells
     low, high = binomial_limits(a, a + b, level)
-    scale = t0 / t1
+    scale = quotient(t0, t1)
     return Measure(
         _ratio(a / t1, b / t0), low / (1.0 - low) * scale, high / (1.0 - high) * scale if high < 1.0 else math.nan
     )

@@ -164,14 +164,19 @@ def independence_chi2(R: FloatArray, n: float) -> tuple[float, int]:
 
 
 def sampling_adequacy(R: FloatArray) -> tuple[FloatArray, float]:
-    """Kaiser-Meyer-Olkin measure of each variable and of all: squared correlations against partial ones."""
+    """Kaiser-Meyer-Olkin measure of each variable and of all: squared correlations against partial ones.
+
+    nan where a variable correlates with no other.
+    """
     inverse = np.linalg.inv(R)
     scale = np.sqrt(np.diag(inverse))
     partial = inverse / np.outer(scale, scale)
     off = ~np.eye(R.shape[0], dtype=np.bool_)
     squares, partials = np.where(off, R**2, 0.0), np.where(off, partial**2, 0.0)
-    each = squares.sum(axis=0) / (squares.sum(axis=0) + partials.sum(axis=0))
-    return np.asarray(each), float(squares.sum() / (squares.sum() + partials.sum()))
+    with np.errstate(invalid="ignore"):
+        each = squares.sum(axis=0) / (squares.sum(axis=0) + partials.sum(axis=0))
+        overall = squares.sum() / (squares.sum() + partials.sum())
+    return np.asarray(each), float(overall)
 
 
 def regression_scores(R: FloatArray, L: FloatArray, phi: FloatArray) -> FloatArray:

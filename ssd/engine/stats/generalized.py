@@ -20,7 +20,7 @@ from ssd.engine.stats.response import (
     probit_mean,
 )
 
-Family = Literal["gaussian", "binomial", "poisson", "gamma"]
+Family = Literal["gaussian", "binomial", "poisson", "gamma", "nbinomial"]
 
 LINKS: dict[str, Response] = {
     "identity": identity,
@@ -35,7 +35,9 @@ CANONICAL: dict[str, str] = {
     "binomial": "logit",
     "poisson": "log",
     "gamma": "reciprocal",
+    "nbinomial": "log",
 }
+"""Links taken by default: canonical but for the negative binomial family."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class GeneralizedLinear:
     family: Family
     link: str
     trials: FloatArray
+    shape: float = 1.0
+    """k of the negative binomial family: V(mu) = mu + k mu^2."""
 
     def _variance(self, mu: FloatArray) -> tuple[FloatArray, FloatArray]:
         """V(mu) and its derivative."""
@@ -56,6 +60,8 @@ class GeneralizedLinear:
             return mu, np.ones_like(mu)
         if self.family == "gamma":
             return mu * mu, 2.0 * mu
+        if self.family == "nbinomial":
+            return mu + self.shape * mu * mu, 1.0 + 2.0 * self.shape * mu
         return np.ones_like(mu), np.zeros_like(mu)
 
     def kernel(self, mu: FloatArray) -> FloatArray:
@@ -68,6 +74,10 @@ class GeneralizedLinear:
                 return np.asarray(np.where(y > 0, y * np.log(mu), 0.0) - mu, dtype=np.float64)
             if self.family == "gamma":
                 return np.asarray(-(y / mu + np.log(mu)), dtype=np.float64)
+            if self.family == "nbinomial":
+                k = self.shape
+                value = np.where(y > 0, y * np.log(k * mu), 0.0) - (y + 1.0 / k) * np.log1p(k * mu)
+                return np.asarray(value, dtype=np.float64)
         return np.asarray(-0.5 * (y - mu) ** 2, dtype=np.float64)
 
     def log_likelihood(self, indices: FloatArray) -> FloatArray:
@@ -94,6 +104,11 @@ class GeneralizedLinear:
                 return np.asarray(2.0 * (np.where(y > 0, y * np.log(y / mu), 0.0) - (y - mu)), dtype=np.float64)
             if self.family == "gamma":
                 return np.asarray(2.0 * ((y - mu) / mu - np.log(y / mu)), dtype=np.float64)
+            if self.family == "nbinomial":
+                k = self.shape
+                value = np.where(y > 0, y * np.log(y / mu), 0.0)
+                value = value - (y + 1.0 / k) * (np.log1p(k * y) - np.log1p(k * mu))
+                return np.asarray(2.0 * value, dtype=np.float64)
         return (y - mu) ** 2
 
     def pearson(self, mu: FloatArray) -> FloatArray:
@@ -112,6 +127,9 @@ class GeneralizedLinear:
         value = self.kernel(mu)
         if self.family == "poisson":
             value = value - log_gamma(self.y + 1.0)
+        elif self.family == "nbinomial":
+            r = 1.0 / self.shape
+            value = value + log_gamma(self.y + r) - log_gamma(self.y + 1.0) - float(log_gamma(np.array(r)))
         elif self.family == "binomial":
             successes = self.y * self.trials
             value = value + log_gamma(self.trials + 1.0) - log_gamma(successes + 1.0)

@@ -1,24 +1,22 @@
 """Group-time average treatment effects with their influence functions.
 
-Callaway and Sant'Anna (2021) for the cells and aggregations; Sant'Anna and Zhao (2020), equations of the
-panel estimators, for the influence functions of a cell; the choice of base periods, comparison groups and
-weights is that of the Stata command csdid.
+Callaway and Sant'Anna (2021) for the cells and aggregations; the two-period estimators are those of
+`difference_in_differences`. The choice of base periods, comparison groups and weights is that of the Stata
+command csdid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from ssd.engine.errors import StataError
 from ssd.engine.missing import BoolArray, FloatArray
+from ssd.engine.stats.covariance import IndexArray
+from ssd.engine.stats.difference_in_differences import CROSS_SECTIONS, PANEL, Estimate, Method
 from ssd.engine.stats.linear import independent_columns
-from ssd.engine.stats.treatment import fit_index, mean_of
-
-Method = Literal["reg", "dripw"]
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,93 @@ class Panel:
     """First treated period of each unit, 0 for never: (N,)."""
     times: FloatArray
     """The periods, ascending: (T,)."""
+    weight: FloatArray | None = None
+    """(N,)."""
 
     @property
     def groups(self) -> list[float]:
         """First treated periods, ascending."""
         return [float(g) for g in np.unique(self.first) if g > 0.0]
+
+    def compare(
+        self, method: Method, treated: BoolArray, compared: BoolArray, base: int, t: int
+    ) -> tuple[BoolArray, Estimate | None]:
+        """Who takes part in a cell, and its effect unless it cannot be estimated."""
+        change = self.y[:, t] - self.y[:, base]
+        X = self.X[:, base, :]
+        inside = (treated | compared) & np.isfinite(change) & np.isfinite(X).all(axis=1)
+        D = treated[inside].astype(np.float64)
+        if not 0.0 < D.sum() < len(D):
+            return inside, None
+        Z = _independent(X[inside])
+        if not _identified(Z, [D == 0.0]):
+            return inside, None
+        w = _weights(self.weight, inside)
+        return inside, _attempt(lambda: PANEL[method](change[inside], D, Z, w))
+
+
+@dataclass(frozen=True)
+class CrossSections:
+    """Repeated cross sections, one row per observation."""
+
+    y: FloatArray
+    X: FloatArray
+    """Covariates without the constant: (N, k)."""
+    first: FloatArray
+    """First treated period of the observation's group, 0 for never: (N,)."""
+    period: IndexArray
+    """Position of the observation's period: (N,)."""
+    times: FloatArray
+    weight: FloatArray | None = None
+
+    @property
+    def groups(self) -> list[float]:
+        """First treated periods, ascending."""
+        return [float(g) for g in np.unique(self.first) if g > 0.0]
+
+    def compare(
+        self, method: Method, treated: BoolArray, compared: BoolArray, base: int, t: int
+    ) -> tuple[BoolArray, Estimate | None]:
+        """Who takes part in a cell, and its effect unless it cannot be estimated."""
+        inside = (treated | compared) & ((self.period == base) | (self.period == t))
+        D = treated[inside].astype(np.float64)
+        after = (self.period[inside] == t).astype(np.float64)
+        parts = [(d == D) & (a == after) for d in (0.0, 1.0) for a in (0.0, 1.0)]
+        if not all(part.any() for part in parts):
+            return inside, None
+        Z = _independent(self.X[inside])
+        needed = parts if method in {"dripw", "drimp"} else parts[:2]
+        if not _identified(Z, needed):
+            return inside, None
+        w = _weights(self.weight, inside)
+        return inside, _attempt(lambda: CROSS_SECTIONS[method](self.y[inside], D, after, Z, w))
+
+
+def _independent(X: FloatArray) -> FloatArray:
+    """Covariates without collinear ones, and the constant."""
+    kept = X[:, independent_columns(X)] if X.shape[1] else X
+    return np.column_stack([kept, np.ones(len(X))])
+
+
+def _identified(Z: FloatArray, parts: Sequence[BoolArray]) -> bool:
+    return all(np.linalg.matrix_rank(Z[part]) == Z.shape[1] for part in parts)
+
+
+def _weights(weight: FloatArray | None, inside: BoolArray) -> FloatArray:
+    if weight is None:
+        return np.ones(int(np.count_nonzero(inside)))
+    w = weight[inside]
+    return np.asarray(w / w.mean(), dtype=np.float64)
+
+
+def _attempt(estimate: Callable[[], Estimate]) -> Estimate | None:
+    """None where the propensity score has no maximum: the cell has no estimate, as for any other gap."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            att, influence = estimate()
+    except (StataError, np.linalg.LinAlgError):
+        return None
+    return (att, influence) if np.isfinite(att) and np.all(np.isfinite(influence)) else None
 
 
 @dataclass(frozen=True)
@@ -58,81 +138,51 @@ class Cell:
         return bool(self.inside.any())
 
 
-def group_time_cells(panel: Panel, method: Method, *, not_yet: bool) -> list[Cell]:
-    """All cells, groups first, then periods after the first. A cell without a comparison is not estimated."""
+def group_time_cells(
+    data: Panel | CrossSections, method: Method, *, not_yet: bool, long_gaps: bool = False
+) -> list[Cell]:
+    """All cells, groups first, then periods. A cell without a comparison is not estimated.
+
+    Effects before treatment compare neighbouring periods, or with `long_gaps` each period with the last one
+    before treatment.
+    """
     cells = []
-    for group in panel.groups:
-        base = 0
-        for t in range(1, len(panel.times)):
-            cells.append(_cell(panel, method, group, base, t, not_yet=not_yet))
-            if panel.times[t] < group:
+    times = data.times
+    for group in data.groups:
+        earlier = np.flatnonzero(times < group)
+        if long_gaps and not len(earlier):
+            continue
+        last = int(earlier[-1]) if len(earlier) else 0
+        base = last if long_gaps else 0
+        for t in range(0 if long_gaps else 1, len(times)):
+            if long_gaps and t == last:
+                continue
+            cells.append(_cell(data, method, group, base, t, not_yet=not_yet))
+            if not long_gaps and times[t] < group:
                 base = t
     return cells
 
 
-def _cell(panel: Panel, method: Method, group: float, base: int, t: int, *, not_yet: bool) -> Cell:
-    treated = panel.first == group
-    compared = panel.first == 0.0
+def _cell(data: Panel | CrossSections, method: Method, group: float, base: int, t: int, *, not_yet: bool) -> Cell:
+    treated = data.first == group
+    compared = data.first == 0.0
     if not_yet:
-        compared |= (panel.first > group) & (panel.first > panel.times[t])
-    change = panel.y[:, t] - panel.y[:, base]
-    X = panel.X[:, base, :]
-    inside = (treated | compared) & np.isfinite(change) & np.isfinite(X).all(axis=1)
-    n = len(change)
-    nothing = Cell(group, panel.times[base], panel.times[t], 0.0, np.zeros(n), np.zeros(n, dtype=np.bool_))
-    D = treated[inside].astype(np.float64)
-    if not 0.0 < D.sum() < len(D):
-        return nothing
-    Z = X[inside]
-    Z = np.column_stack([Z[:, independent_columns(Z)], np.ones(len(D))])
-    if np.linalg.matrix_rank(Z[D == 0.0]) < Z.shape[1]:
-        return nothing
-    try:
-        att, own = (regression_did if method == "reg" else doubly_robust_did)(change[inside], D, Z)
-    except StataError:  # the propensity score has no maximum: the cell has no estimate, as for any other gap
-        return nothing
+        compared |= (data.first > group) & (data.first > max(data.times[t], data.times[base]))
+    inside, found = data.compare(method, treated, compared, base, t)
+    n = len(data.first)
+    base_time, time = float(data.times[base]), float(data.times[t])
+    if found is None:
+        return Cell(group, base_time, time, 0.0, np.zeros(n), np.zeros(n, dtype=np.bool_))
     influence = np.zeros(n)
-    influence[inside] = own * (n / len(own))
-    return Cell(group, panel.times[base], panel.times[t], att, influence, inside)
+    influence[inside] = found[1] * (n / len(found[1]))
+    return Cell(group, base_time, time, found[0], influence, inside)
 
 
-def _outcome_model(change: FloatArray, D: FloatArray, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Fitted change under no treatment and the influence of the observations on its coefficients."""
-    control = 1.0 - D
-    A = (X * control[:, None]).T @ X / len(D)
-    beta = np.linalg.solve(A, X.T @ (control * change) / len(D))
-    fitted = X @ beta
-    rows = X * (control * (change - fitted))[:, None]
-    return fitted, np.asarray(np.linalg.solve(A, rows.T).T, dtype=np.float64)
-
-
-def regression_did(change: FloatArray, D: FloatArray, X: FloatArray) -> tuple[float, FloatArray]:
-    """Outcome regression: effect and influence function, (n,). X includes the constant."""
-    fitted, of_beta = _outcome_model(change, D, X)
-    share = D.mean()
-    att = float(D @ (change - fitted) / D.sum())
-    M = (D[:, None] * X).mean(axis=0)
-    influence = (D * (change - fitted - att) - of_beta @ M) / share
-    return att, np.asarray(influence, dtype=np.float64)
-
-
-def doubly_robust_did(change: FloatArray, D: FloatArray, X: FloatArray) -> tuple[float, FloatArray]:
-    """Inverse-probability weighting with outcome regression (dripw): effect and influence function."""
-    fitted, of_beta = _outcome_model(change, D, X)
-    gamma = fit_index("logit", D, X, np.ones(len(D)))
-    p = mean_of("logit", X @ gamma)
-    information = (X * (p * (1.0 - p))[:, None]).T @ X / len(D)
-    of_gamma = np.linalg.solve(information, (X * (D - p)[:, None]).T).T
-    w = p * (1.0 - D) / (1.0 - p)
-    left = change - fitted
-    treated, control = float(D @ left / D.sum()), float(w @ left / w.sum())
-    own = D * (left - treated) - of_beta @ (D[:, None] * X).mean(axis=0)
-    other = (
-        w * (left - control)
-        + of_gamma @ ((w * (left - control))[:, None] * X).mean(axis=0)
-        - of_beta @ (w[:, None] * X).mean(axis=0)
-    )
-    return treated - control, np.asarray(own / D.mean() - other / w.mean(), dtype=np.float64)
+def cluster_sums(rows: FloatArray, clusters: IndexArray) -> FloatArray:
+    """Sums of the rows of each cluster."""
+    sums = np.zeros((int(clusters.max()) + 1, rows.shape[1]))
+    np.add.at(sums, clusters, rows)
+    return sums
 
 
 @dataclass
@@ -150,6 +200,9 @@ class GroupTimes:
 
     cells: list[Cell]
     first: FloatArray
+    weight: FloatArray | None = None
+    clusters: IndexArray | None = None
+    """Numbers of the clusters of the units, which are then dependent within clusters only."""
     effects: FloatArray = field(init=False)
     weights: FloatArray = field(init=False)
     """Share of all units that are treated units of the cell."""
@@ -158,6 +211,10 @@ class GroupTimes:
 
     def __post_init__(self) -> None:
         member = np.column_stack([cell.inside & (self.first == cell.group) for cell in self.cells]).astype(np.float64)
+        if not member.any():
+            raise StataError(459, "no group-time effect can be estimated")
+        if self.weight is not None:
+            member *= self.weight[:, None]
         member /= member.mean(axis=0).sum()
         self.effects = np.array([cell.att for cell in self.cells])
         self.of_effects = np.column_stack([cell.influence for cell in self.cells])
@@ -169,7 +226,9 @@ class GroupTimes:
         return len(self.first)
 
     def covariance(self, influence: FloatArray) -> FloatArray:
-        """Of estimates with these influence functions, units being independent."""
+        """Of estimates with these influence functions, units (or clusters) being independent."""
+        if self.clusters is not None:
+            influence = cluster_sums(influence, self.clusters)
         return np.asarray(influence.T @ influence / self.n_units**2, dtype=np.float64)
 
     def chosen(self, condition: Sequence[bool]) -> BoolArray:

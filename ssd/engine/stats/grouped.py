@@ -44,6 +44,9 @@ def maximize_groups(
     """Newton–Raphson on summed group scores until g'H^-1 g is below the tolerance. Raises r(430)."""
     b = start.copy()
     history: list[float] = []
+    if not len(b):
+        ll, S = function(b)
+        return GroupMaximum(b, np.zeros((0, 0)), float(ll.sum()), S, [float(ll.sum())])
     for _ in range(limit):
         ll, S = function(b)
         value = float(ll.sum())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssd.engine.missing import BoolArray, FloatArray
+from ssd.engine.stats.arithmetic import quotient
 
 COLLINEAR = 1e-13
 """A column is dropped when less than this share of its variation is left after the earlier columns."""
@@ -199,7 +200,7 @@ def least_squares(
     full = np.zeros((k + 1, k + 1))
     full[:k, :k] = C
     full[:k, k] = full[k, :k] = -C @ m
-    full[k, k] = 1.0 / total + float(m @ C @ m)
+    full[k, k] = quotient(1.0, total) + float(m @ C @ m)
     coefficients = np.append(slopes, y_mean - float(m @ slopes))
     return LeastSquares(coefficients, full, kept, residual, rank, rss, tss, spread)
 

@@ -96,6 +96,9 @@ class MatchingFit:
     """Number of matches of the observations that needed one."""
     difference: FloatArray
     """Estimated effect of each observation, (n,), nan where it was not needed."""
+    use: FloatArray
+    """Weight of each observation in the matched sample: itself where its effect counts, plus its uses as a match."""
+    matches: Matches
 
 
 def matching_effect(
@@ -127,7 +130,9 @@ def matching_effect(
         variance = float(own[treated].sum() + (spread * (K * K - K2))[~treated].sum()) / n**2
     else:
         variance = float((own + spread * (K * K + 2.0 * K - K2)).sum()) / n**2
-    return MatchingFit(effect, variance, matches.counts[needed], np.where(needed, difference, np.nan))
+    return MatchingFit(
+        effect, variance, matches.counts[needed], np.where(needed, difference, np.nan), needed + K, matches
+    )
 
 
 def conditional_variance(y: FloatArray, same: Matches) -> FloatArray:

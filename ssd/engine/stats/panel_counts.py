@@ -12,6 +12,9 @@ from ssd.engine.missing import FloatArray
 from ssd.engine.stats.covariance import IndexArray
 from ssd.engine.stats.distributions import digamma, log_gamma
 
+LARGEST = 20.0
+"""Largest ln r or ln s, and largest index of the conditional model, at which the log-gamma terms keep their digits."""
+
 
 class _Grouped:
     """Outcomes, regressors and offsets by group. `ids` (n,) number the groups from 0."""
@@ -55,6 +58,8 @@ class BetaNegativeBinomial(_Grouped):
 
     def __call__(self, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         eta = self.index(b[:-2])
+        if max(float(b[-2:].max()), float(eta.max())) > LARGEST:
+            return np.full(self.groups, -np.inf), np.zeros((self.groups, len(b)))
         r, s = np.exp(b[-2:])
         mu = np.exp(eta)
         total, Y = self.sum(mu), self.totals
@@ -75,7 +80,10 @@ class ConditionalNegativeBinomial(_Grouped):
     """Negative binomial given each group's total."""
 
     def __call__(self, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-        mu = np.exp(self.index(b))
+        eta = self.index(b)
+        if float(eta.max()) > LARGEST:
+            return np.full(self.groups, -np.inf), np.zeros((self.groups, len(b)))
+        mu = np.exp(eta)
         total, Y = self.sum(mu), self.totals
         own = self.sum(log_gamma(mu + self.y) - log_gamma(mu) - log_gamma(self.y + 1.0))
         ll = own + log_gamma(total) + log_gamma(Y + 1.0) - log_gamma(total + Y)

@@ -123,9 +123,10 @@ Whiten = Callable[[FloatArray], FloatArray]
 
 
 def _working(panel: Panel, r: FloatArray, correlation: Correlation) -> tuple[Whiten, FloatArray]:
-    """Moment estimates: means of products of Pearson residuals over all pairs, over their mean square.
+    """Moment estimates of the correlation of Pearson residuals ([XT] xtgee, Methods and formulas).
 
-    This pooling over all observations is what reproduces Stata's published results.
+    The exchangeable one pools all pairs of all groups; the others weigh every group's sum of products and of
+    squares by the inverse of its size.
     """
     n = panel.sizes
     longest = int(n.max())
@@ -147,16 +148,16 @@ def _working(panel: Panel, r: FloatArray, correlation: Correlation) -> tuple[Whi
 
         return exchangeable, np.where(np.eye(longest) == 1.0, 1.0, alpha)
     if correlation == "ar":
-        return _autoregressive(panel, r, scale)
-    return _unstructured(panel, r, scale)
+        return _autoregressive(panel, r)
+    return _unstructured(panel, r)
 
 
-def _autoregressive(panel: Panel, r: FloatArray, scale: float) -> tuple[Whiten, FloatArray]:
+def _autoregressive(panel: Panel, r: FloatArray) -> tuple[Whiten, FloatArray]:
     """Order one: the correlation of neighbours, then a Prais–Winsten transformation within groups."""
     n = panel.sizes
     first = np.append(True, panel.ids[1:] != panel.ids[:-1])
     products = np.append(0.0, r[1:] * r[:-1]) * ~first
-    rho = float(products.sum()) / float((n - 1.0).sum()) / scale
+    rho = float((panel.sums(products) / n).sum()) / float((panel.sums(r * r) / n).sum())
     if not abs(rho) < 1.0:
         raise StataError(506, "working correlation matrix not positive definite")
 
@@ -171,7 +172,7 @@ def _autoregressive(panel: Panel, r: FloatArray, scale: float) -> tuple[Whiten, 
     return ar, np.asarray(rho ** np.abs(steps[:, None] - steps[None, :]), dtype=np.float64)
 
 
-def _unstructured(panel: Panel, r: FloatArray, scale: float) -> tuple[Whiten, FloatArray]:
+def _unstructured(panel: Panel, r: FloatArray) -> tuple[Whiten, FloatArray]:
     """Every pair of times its own correlation; groups with the same times are handled together."""
     T, groups = int(panel.times.max()) + 1, len(panel.sizes)
     wide, seen = np.zeros((groups, T)), np.zeros((groups, T))
@@ -180,7 +181,7 @@ def _unstructured(panel: Panel, r: FloatArray, scale: float) -> tuple[Whiten, Fl
     pairs = seen.T @ seen
     if np.any(pairs == 0.0):
         raise StataError(416, "insufficient observations to estimate the unstructured correlation")
-    R = (wide.T @ wide) / pairs / scale
+    R = (wide.T @ wide) / pairs / float((panel.sums(r * r) / panel.sizes).mean())
     np.fill_diagonal(R, 1.0)
     patterns, which = np.unique(seen, axis=0, return_inverse=True)
     which = which.reshape(-1)

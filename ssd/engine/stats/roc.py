@@ -15,6 +15,8 @@ class Curve:
     """1 - specificity at each cut point, ascending, from 0 to 1."""
     sensitivity: FloatArray
     area: float
+    cuts: FloatArray
+    """Distinct scores, descending: point i+1 calls positive what is at least cuts[i]."""
 
 
 def roc_curve(positive: BoolArray, score: FloatArray) -> Curve:
@@ -26,7 +28,7 @@ def roc_curve(positive: BoolArray, score: FloatArray) -> Curve:
     false_positive = np.concatenate([[0.0], np.cumsum(~hits)[last] / (~hits).sum()])
     width = np.diff(false_positive)
     area = float(np.sum(width * (sensitivity[1:] + sensitivity[:-1]) / 2.0))
-    return Curve(false_positive, sensitivity, area)
+    return Curve(false_positive, sensitivity, area, ordered[last])
 
 
 def delong_error(positive: BoolArray, score: FloatArray) -> float:

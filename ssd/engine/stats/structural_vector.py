@@ -19,6 +19,8 @@ class StructuralFit:
     """Of (vec A, vec B), zero where an element is fixed."""
     log_likelihood: float
     iterations: list[float] = field(default_factory=list)
+    long_run: FloatArray | None = None
+    """C of a long-run model, to which the covariance (of vec C) then belongs."""
 
 
 def _likelihood(A: FloatArray, B: FloatArray, sigma: FloatArray, n: int) -> float:
@@ -99,3 +101,23 @@ def fit_structure(
     covariance[np.ix_(free, free)] = np.linalg.inv(information)
     # Standard deviations are identified up to sign; positive diagonals are reported.
     return StructuralFit(A, B, covariance, history[-1], history)
+
+
+def fit_long_run(C: FloatArray, free: BoolArray, lags: FloatArray, sigma: FloatArray, n: int) -> StructuralFit:
+    """Long-run model: (I - A_1 - … - A_p) u_t has the covariance of C v_t ([TS] var svar, long-run models).
+
+    `lags` (p, K, K) are taken as known; B is the impact matrix (I - A_1 - … - A_p) C.
+    """
+    k = len(sigma)
+    inside = np.eye(k) - lags.sum(axis=0)
+    try:
+        total = np.linalg.inv(inside)
+    except np.linalg.LinAlgError:
+        raise StataError(498, "the vector autoregression has a unit root; there is no long-run response") from None
+    fixed = np.zeros((k, k), dtype=np.bool_)
+    fit = fit_structure(np.eye(k), C, fixed, free, total @ sigma @ total.T, n)
+    shift = n * float(np.linalg.slogdet(total)[1])
+    return StructuralFit(
+        np.eye(k), inside @ fit.B, fit.covariance[k * k :, k * k :], fit.log_likelihood + shift,
+        [value + shift for value in fit.iterations], fit.B,
+    )  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ssd.engine.missing import FloatArray
+from ssd.engine.stats.arithmetic import quotient
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ def estimate(
     frequency: bool,
     cluster: FloatArray | None = None,
     denominators: FloatArray | None = None,
+    variance_of_total: Callable[[FloatArray], FloatArray] | None = None,
 ) -> Estimates:
     """Estimates of each column within each mask, column by column.
 
     `kind` is mean, total or ratio; `masks` are 0/1 arrays (all ones without over()). With `frequency`
-    weights count observations; otherwise they scale the scores (probability weights).
+    weights count observations; otherwise they scale the scores (probability weights). `variance_of_total` takes the
+    weighted scores (n, k) to the variance of their total under a survey design.
     """
     n = float(weights.sum()) if frequency else float(columns.shape[0])
     counting = weights if frequency else np.ones_like(weights)
@@ -66,10 +70,15 @@ def estimate(
                 assert denominators is not None
                 x = denominators[:, position]
                 base = float(w @ x)
-                b.append(total / base)
-                scores.append(scale * mask * (y - total / base * x) / base)
+                ratio = quotient(total, base)
+                b.append(ratio)
+                scores.append(scale * mask * (y - ratio * x) / (base or np.nan))
             counts.append(float(counting @ mask))
-    variance = _score_variance(np.column_stack(scores), counting, n, cluster)
+    linearized = np.column_stack(scores)
+    if variance_of_total is None:
+        variance = _score_variance(linearized, counting, n, cluster)
+    else:
+        variance = variance_of_total(linearized)
     return Estimates(np.array(b), variance, np.array(counts))
 
 

@@ -81,7 +81,7 @@ class RiskSets:
 
     def by_time(self, terms: FloatArray) -> FloatArray:
         """Sum of per-term values over the terms of each failure time."""
-        flat = terms.reshape(len(terms), -1)
+        flat = terms[:, None] if terms.ndim == 1 else terms
         total = np.zeros((len(self.times), flat.shape[1]))
         np.add.at(total, self.owner, flat)
         return total if terms.ndim > 1 else total[:, 0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ssd.engine.errors import StataError
 from ssd.engine.missing import FloatArray
 from ssd.engine.stats.linear import symmetric_inverse
 
@@ -73,6 +74,9 @@ def fit_system(
         E = _residuals(ys, Xs, b)
         sigma = E.T @ (E * w[:, None]) / divisors
         previous = b
+        if np.linalg.matrix_rank(sigma) < len(sigma):
+            # As with equations that fit perfectly or have the same residuals.
+            raise StataError(506, "covariance matrix of errors is singular")
         b, V = _weighted(ys, projected, np.asarray(np.linalg.inv(sigma), dtype=np.float64), w, constraint)
         rounds += 1
         change = float(np.max(np.abs(b - previous) / (np.abs(previous) + 1.0)))

@@ -1,6 +1,6 @@
 """Treatment effects from stacked estimating equations: regression adjustment, weighting, doubly robust.
 
-The equations of the effect, the outcome models and the treatment model are solved one after the other;
+The equations of the effects, the outcome models and the treatment model are solved one after the other;
 the covariance is that of all of them jointly (Wooldridge 2010, section 21.3; Cattaneo 2010; [TE] teffects).
 """
 
@@ -11,20 +11,27 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ssd.engine.missing import BoolArray, FloatArray
+from ssd.engine.missing import FloatArray
 from ssd.engine.stats.binary import Logit, Probit, logistic
 from ssd.engine.stats.counts import Poisson
 from ssd.engine.stats.distributions import normal_cumulative, normal_density
 from ssd.engine.stats.likelihood import Equation, Model, maximize
+from ssd.engine.stats.ordered import Multinomial
 
 Estimator = Literal["ra", "ipw", "aipw", "ipwra"]
 Statistic = Literal["ate", "atet", "pomeans"]
-Link = Literal["linear", "logit", "probit", "poisson"]
+Link = Literal["linear", "logit", "probit", "poisson", "flogit", "fprobit"]
+GroupArray = NDArray[np.intp]
+
+_FAMILY: dict[Link, Link] = {"flogit": "logit", "fprobit": "probit"}
+"""Fractional outcomes have the mean and the quasi-likelihood of the binary ones."""
 
 
 def mean_of(link: Link, eta: FloatArray) -> FloatArray:
     """Conditional mean at a linear index."""
+    link = _FAMILY.get(link, link)
     if link == "linear":
         return eta
     if link == "logit":
@@ -37,7 +44,7 @@ def mean_of(link: Link, eta: FloatArray) -> FloatArray:
 def score_factor(link: Link, y: FloatArray, eta: FloatArray) -> FloatArray:
     """Derivative of the log (quasi-)likelihood by the index."""
     mean = mean_of(link, eta)
-    if link == "probit":
+    if _FAMILY.get(link, link) == "probit":
         return (y - mean) * normal_density(eta) / np.maximum(mean * (1.0 - mean), 1e-300)
     return y - mean
 
@@ -47,19 +54,33 @@ def fit_index(link: Link, y: FloatArray, X: FloatArray, w: FloatArray) -> FloatA
     if link == "linear":
         root = np.sqrt(w)
         return np.asarray(np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0], dtype=np.float64)
-    model: Model = Logit(y) if link == "logit" else Probit(y) if link == "probit" else Poisson(y)
+    family = _FAMILY.get(link, link)
+    if link in _FAMILY:
+        return _fit_fraction(family, y, X, w)
+    model: Model = Logit(y) if family == "logit" else Probit(y) if family == "probit" else Poisson(y)
     fit = maximize(model, [Equation(X)], np.zeros(X.shape[1]), w)
     return fit.coefficients
 
 
+def _fit_fraction(family: Link, y: FloatArray, X: FloatArray, w: FloatArray) -> FloatArray:
+    """The likelihood of y successes and 1 - y failures: two weighted binary observations for each."""
+    twice = np.vstack([X, X])
+    outcome = np.concatenate([np.ones(len(y)), np.zeros(len(y))])
+    weights = np.concatenate([w * y, w * (1.0 - y)])
+    used = weights > 0.0
+    model: Model = Logit(outcome[used]) if family == "logit" else Probit(outcome[used])
+    return maximize(model, [Equation(twice[used])], np.zeros(X.shape[1]), weights[used]).coefficients
+
+
 @dataclass
 class TreatmentProblem:
-    """A binary treatment, its outcome model and its treatment model (matrices include the constant)."""
+    """A treatment with levels 0, 1, …, its outcome and treatment models (matrices include the constant)."""
 
     estimator: Estimator
     statistic: Statistic
     y: FloatArray
-    treated: BoolArray
+    group: GroupArray
+    """Position of the treatment level of each observation."""
     X: FloatArray
     Z: FloatArray
     outcome: Link = "linear"
@@ -68,8 +89,21 @@ class TreatmentProblem:
     """aipw with wnls: outcome models weighted by (1/p)(1/p - 1)."""
     w: FloatArray | None = None
     frequency: bool = False
+    control: int = 0
+    """Position of the level the others are compared with."""
+    level: int = 1
+    """Position of the level the ATET is about."""
     sizes: list[int] = field(default_factory=list)
-    """Numbers of parameters: effects, outcome model of controls, of treated, treatment model."""
+    """Numbers of parameters: effects, outcome model of each level, treatment model."""
+
+    @property
+    def levels(self) -> int:
+        return int(self.group.max()) + 1
+
+    @property
+    def others(self) -> list[int]:
+        """Levels but the control."""
+        return [level for level in range(self.levels) if level != self.control]
 
     @property
     def has_outcome(self) -> bool:
@@ -83,43 +117,65 @@ class TreatmentProblem:
     def weights(self) -> FloatArray:
         return np.ones(len(self.y)) if self.w is None else self.w
 
-    def _inverse(self, p: FloatArray, level: int) -> FloatArray:
+    def inverse(self, p: FloatArray, level: int) -> FloatArray:
         """Inverse-probability weight of the observations at a treatment level, zero for the others."""
-        inside = self.treated == bool(level)
-        own = p if level else 1.0 - p
-        numerator = p if self.statistic == "atet" else 1.0
-        return np.asarray(np.where(inside, numerator / own, 0.0), dtype=np.float64)
+        numerator = p[:, self.level] if self.statistic == "atet" else 1.0
+        return np.asarray(np.where(self.group == level, numerator / p[:, level], 0.0), dtype=np.float64)
 
     def _outcome_weights(self, p: FloatArray | None, level: int) -> FloatArray:
-        inside: FloatArray = (self.treated == bool(level)).astype(np.float64)
+        inside: FloatArray = (self.group == level).astype(np.float64)
         if self.estimator == "ipwra" and p is not None:
-            return self._inverse(p, level)
+            return self.inverse(p, level)
         if self.weighted_outcome and p is not None:
-            own = p if level else 1.0 - p
+            own = p[:, level]
             inside = np.asarray(inside / own * (1.0 / own - 1.0), dtype=np.float64)
         return inside
 
     def propensity(self, gamma: FloatArray) -> FloatArray:
-        """Probability of treatment."""
-        return mean_of(self.treatment, self.Z @ gamma)
+        """Probability of each treatment level: (n, levels)."""
+        others = self.others
+        p = np.empty((len(self.y), self.levels))
+        if len(others) == 1:
+            p[:, others[0]] = mean_of(self.treatment, self.Z @ gamma)
+            p[:, self.control] = 1.0 - p[:, others[0]]
+            return p
+        eta = np.zeros((len(self.y), self.levels))
+        eta[:, others] = self.Z @ gamma.reshape(len(others), -1).T
+        eta -= eta.max(axis=1, keepdims=True)
+        p = np.exp(eta)
+        return np.asarray(p / p.sum(axis=1, keepdims=True), dtype=np.float64)
+
+    def fit_treatment(self) -> FloatArray:
+        """Coefficients of the treatment model, level after level."""
+        others = self.others
+        if len(others) == 1:
+            return fit_index(self.treatment, (self.group == others[0]).astype(np.float64), self.Z, self.weights)
+        place = np.full(self.levels, -1, dtype=np.intp)
+        place[others] = np.arange(len(others))
+        equations = [Equation(self.Z) for _ in others]
+        start = np.zeros(self.Z.shape[1] * len(others))
+        return maximize(Multinomial(place[self.group]), equations, start, self.weights).coefficients
 
     def solve(self) -> FloatArray:
         """All parameters in the order of the equations."""
         gamma = np.zeros(0)
         p: FloatArray | None = None
         if self.has_treatment:
-            gamma = fit_index(self.treatment, self.treated.astype(np.float64), self.Z, self.weights)
+            gamma = self.fit_treatment()
             p = self.propensity(gamma)
         betas: list[FloatArray] = []
         if self.has_outcome:
-            for level in (0, 1):
+            for level in range(self.levels):
                 w = self.weights * self._outcome_weights(p, level)
                 used = w > 0.0
                 betas.append(fit_index(self.outcome, self.y[used], self.X[used], w[used]))
-        means = [self._mean(level, betas, p) for level in (0, 1)]
-        effects = means if self.statistic == "pomeans" else [means[1] - means[0], means[0]]
-        self.sizes = [2, *([len(b) for b in betas] or [0, 0]), len(gamma)]
-        return np.concatenate([np.array(effects), *betas, gamma])
+        means = np.array([self._mean(level, betas, p) for level in range(self.levels)])
+        if self.statistic == "pomeans":
+            effects = means
+        else:
+            effects = np.append(means[self.others] - means[self.control], means[self.control])
+        self.sizes = [self.levels, *([len(b) for b in betas] or [0] * self.levels), len(gamma)]
+        return np.concatenate([effects, *betas, gamma])
 
     def _mean(self, level: int, betas: list[FloatArray], p: FloatArray | None) -> float:
         values, weights = self._contribution(level, betas, p)
@@ -131,33 +187,47 @@ class TreatmentProblem:
         ones = np.ones(len(self.y))
         if self.estimator == "ipw":
             assert p is not None
-            return self.y, self._inverse(p, level)
+            return self.y, self.inverse(p, level)
         fitted = mean_of(self.outcome, self.X @ betas[level])
         if self.estimator == "aipw":
             assert p is not None
-            return fitted + self._inverse(p, level) * (self.y - fitted), ones
-        return fitted, self.treated.astype(np.float64) if self.statistic == "atet" else ones
+            return fitted + self.inverse(p, level) * (self.y - fitted), ones
+        return fitted, (self.group == self.level).astype(np.float64) if self.statistic == "atet" else ones
+
+    def split(self, theta: FloatArray) -> tuple[FloatArray, list[FloatArray], FloatArray]:
+        """Effects, coefficients of the outcome models, coefficients of the treatment model."""
+        parts = np.split(theta, np.cumsum(self.sizes)[:-1])
+        return parts[0], parts[1:-1], parts[-1]
 
     def moments(self, theta: FloatArray) -> FloatArray:
         """Estimating functions of every observation: (n, parameters)."""
-        effects, beta0, beta1, gamma = np.split(theta, np.cumsum(self.sizes)[:-1])
-        betas = [beta0, beta1]
+        effects, betas, gamma = self.split(theta)
         p = self.propensity(gamma) if self.has_treatment else None
-        means = effects if self.statistic == "pomeans" else np.array([effects[1], effects[1] + effects[0]])
+        order = list(range(self.levels))
+        if self.statistic == "pomeans":
+            means = effects
+        else:
+            order = [*self.others, self.control]
+            means = np.empty(self.levels)
+            means[self.control] = effects[-1]
+            means[self.others] = effects[:-1] + effects[-1]
         columns: list[FloatArray] = []
-        for level in (0, 1):
+        for level in order:
             values, weights = self._contribution(level, betas, p)
             columns.append((weights * (values - means[level]))[:, None])
-        if self.statistic != "pomeans":
-            columns.reverse()
         if self.has_outcome:
-            for level in (0, 1):
+            for level in range(self.levels):
                 factor = score_factor(self.outcome, self.y, self.X @ betas[level])
                 columns.append(self.X * (factor * self._outcome_weights(p, level))[:, None])
-        if self.has_treatment:
-            factor = score_factor(self.treatment, self.treated.astype(np.float64), self.Z @ gamma)
-            columns.append(self.Z * factor[:, None])
+        if p is not None:
+            columns += self._treatment_scores(gamma, p)
         return np.column_stack(columns)
+
+    def _treatment_scores(self, gamma: FloatArray, p: FloatArray) -> list[FloatArray]:
+        if len(self.others) == 1:
+            chosen = (self.group == self.others[0]).astype(np.float64)
+            return [self.Z * score_factor(self.treatment, chosen, self.Z @ gamma)[:, None]]
+        return [self.Z * ((self.group == level) - p[:, level])[:, None] for level in self.others]
 
     def covariance(
         self, theta: FloatArray, cluster_sums: Callable[[FloatArray], FloatArray] | None = None
@@ -167,7 +237,8 @@ class TreatmentProblem:
         A = derivative(lambda value: w @ self.moments(value), theta)
         rows = self.moments(theta) * w[:, None]
         if cluster_sums is not None:
-            B = cluster_sums(rows).T @ cluster_sums(rows)
+            sums = cluster_sums(rows)
+            B = sums.T @ sums
         elif self.frequency:
             B = rows.T @ (rows / w[:, None])
         else:

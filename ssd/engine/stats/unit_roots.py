@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from ssd.engine.missing import FloatArray
+from ssd.engine.stats.arithmetic import quotient, square_root
 from ssd.engine.stats.linear import least_squares
 from ssd.engine.stats.tails import norm
 
@@ -142,9 +143,10 @@ def phillips_perron(y: FloatArray, X: FloatArray, lags: int, *, constant: bool) 
     long_run = gamma0 + 2.0 * sum((1.0 - j / (lags + 1.0)) * float(u[j:] @ u[:-j]) / n for j in range(1, lags + 1))
     rho = float(fit.coefficients[0])
     se = math.sqrt(s2 * fit.inverse[0, 0])
-    ratio = n * se / math.sqrt(s2)
+    ratio = n * quotient(se, math.sqrt(s2))
     z_rho = n * (rho - 1.0) - 0.5 * ratio**2 * (long_run - gamma0)
-    z_t = math.sqrt(gamma0 / long_run) * (rho - 1.0) / se - 0.5 * (long_run - gamma0) * ratio / math.sqrt(long_run)
+    z_t = square_root(quotient(gamma0, long_run)) * quotient(rho - 1.0, se)
+    z_t -= 0.5 * (long_run - gamma0) * quotient(ratio, square_root(long_run))
     return PhillipsPerron(z_rho, z_t, n, fit.coefficients, fit.inverse * s2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,32 +142,65 @@ def response_errors(
     `covariance` is of vec by equation of the lag coefficients: entry (equation, lag, variable) in the order
     of A.transpose(1, 0, 2).ravel(); that of vech(sigma) is 2 D+ (sigma x sigma) D+' / n (Lütkepohl 2005, 3.7).
     """
-    p, k, _ = A.shape
+    k = len(sigma)
     lower = np.tril_indices(k)
 
-    def unpack(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        lags = theta[: p * k * k].reshape(k, p, k).transpose(1, 0, 2)
+    def factor(values: FloatArray) -> FloatArray:
         S = np.zeros((k, k))
-        S[lower] = theta[p * k * k :]
-        return lags, S + np.tril(S, -1).T
+        S[lower] = values
+        return ordered_cholesky(S + np.tril(S, -1).T, order)
+
+    i, j = lower
+    spread = (sigma[np.ix_(i, i)] * sigma[np.ix_(j, j)] + sigma[np.ix_(i, j)] * sigma[np.ix_(j, i)]) / n
+    # Elements are scaled by the standard deviations so that one relative step suits all of them.
+    size = np.sqrt(np.outer(np.diag(sigma), np.diag(sigma)))[lower]
+    return _delta_errors(A, covariance, sigma[lower], spread, size, factor, steps)
+
+
+def structural_errors(
+    A: FloatArray, covariance: FloatArray, A0: FloatArray, B: FloatArray, structure: FloatArray, steps: int
+) -> Responses:
+    """Standard errors of the responses to structural shocks, whose impact is A0^-1 B.
+
+    `structure` is the covariance of (vec A0, vec B), independent of the lag coefficients (Lütkepohl 2005, 9.4).
+    """
+    k = len(B)
+    free = np.flatnonzero(np.diag(structure) > 0.0)
+    fixed = np.concatenate([A0.T.ravel(), B.T.ravel()])
+
+    def factor(values: FloatArray) -> FloatArray:
+        theta = fixed.copy()
+        theta[free] = values
+        return np.asarray(np.linalg.solve(theta[: k * k].reshape(k, k).T, theta[k * k :].reshape(k, k).T))
+
+    size = np.maximum(np.abs(fixed[free]), 1e-4)
+    return _delta_errors(A, covariance, fixed[free], structure[np.ix_(free, free)], size, factor, steps)
+
+
+def _delta_errors(
+    A: FloatArray,
+    covariance: FloatArray,
+    impact: FloatArray,
+    impact_covariance: FloatArray,
+    impact_size: FloatArray,
+    factor: Callable[[FloatArray], FloatArray],
+    steps: int,
+) -> Responses:
+    """Central differences by the lag coefficients and the parameters of the impact matrix `factor(impact)`."""
+    p, k, _ = A.shape
+    m = p * k * k
 
     def value(theta: FloatArray) -> FloatArray:
-        lags, S = unpack(theta)
-        return responses(lags, ordered_cholesky(S, order), steps).stacked()
+        return responses(theta[:m].reshape(k, p, k).transpose(1, 0, 2), factor(theta[m:]), steps).stacked()
 
-    theta = np.concatenate([A.transpose(1, 0, 2).ravel(), sigma[lower]])
+    theta = np.concatenate([A.transpose(1, 0, 2).ravel(), impact])
     omega = np.zeros((len(theta), len(theta)))
-    omega[: p * k * k, : p * k * k] = covariance
-    i, j = lower
-    omega[p * k * k :, p * k * k :] = (
-        sigma[np.ix_(i, i)] * sigma[np.ix_(j, j)] + sigma[np.ix_(i, j)] * sigma[np.ix_(j, i)]
-    ) / n
-    # Column pairs of S are scaled by the standard deviations so that one relative step suits all of them.
-    size = np.concatenate([np.full(p * k * k, 1e-4), 1e-4 * np.sqrt(np.outer(np.diag(sigma), np.diag(sigma)))[lower]])
+    omega[:m, :m] = covariance
+    omega[m:, m:] = impact_covariance
+    size = np.concatenate([np.full(m, 1e-4), 1e-4 * impact_size])
     spread = np.sqrt(np.maximum(np.diag(omega), 0.0))
     h = np.where(spread > 0, np.minimum(1e-3 * spread, size * 10), size)
-    variance = np.zeros_like(value(theta))
-    jacobian = np.empty((len(variance), len(theta)))
+    jacobian = np.empty((len(value(theta)), len(theta)))
     for c in range(len(theta)):
         shift = np.zeros(len(theta))
         shift[c] = h[c]

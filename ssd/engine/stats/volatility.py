@@ -70,3 +70,27 @@ def gaussian_terms(e: FloatArray, h: FloatArray) -> FloatArray | None:
     if not np.all(h > 0.0) or not np.isfinite(h).all():
         return None
     return np.asarray(-0.5 * (math.log(2.0 * math.pi) + np.log(h) + e**2 / h), dtype=np.float64)
+
+
+def student_terms(e: FloatArray, h: FloatArray, df: float) -> FloatArray | None:
+    """As `gaussian_terms`, for Student's t scaled to the variance h; None unless df > 2."""
+    from scipy.special import gammaln
+
+    if not np.all(h > 0.0) or not np.isfinite(h).all() or not 2.0 < df < 1e8:
+        return None
+    constant = float(gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df)) - 0.5 * math.log((df - 2.0) * math.pi)
+    return np.asarray(
+        constant - 0.5 * np.log(h) - 0.5 * (df + 1.0) * np.log1p(e**2 / ((df - 2.0) * h)), dtype=np.float64
+    )
+
+
+def generalized_error_terms(e: FloatArray, h: FloatArray, shape: float) -> FloatArray | None:
+    """As `gaussian_terms`, for the generalized error distribution with variance h (Nelson 1991); 2 is Gaussian."""
+    from scipy.special import gammaln
+
+    if not np.all(h > 0.0) or not np.isfinite(h).all() or not 0.05 < shape < 100.0:
+        return None
+    log_scale = 0.5 * float(gammaln(1.0 / shape) - gammaln(3.0 / shape)) - math.log(2.0) / shape
+    constant = math.log(shape) - log_scale - (1.0 + 1.0 / shape) * math.log(2.0) - float(gammaln(1.0 / shape))
+    size = np.abs(e) / np.sqrt(h) / math.exp(log_scale)
+    return np.asarray(constant - 0.5 * np.log(h) - 0.5 * size**shape, dtype=np.float64)

@@ -195,16 +195,21 @@ g <- gee(d ~ x + z, binomial("probit"), "exchangeable")$coefficients
 case("xtprobit", "pa_robust", paste0(data, "\nxtprobit d x z, pa vce(robust) tolerance(1e-12)"), named("_b", g[order3, 1], nm), named("_se", g[order3, 2] * sqrt(m / (m - 1)), nm), rtol = 1e-6, with = "geepack")
 g <- gee(c ~ x + z, poisson, "exchangeable")$coefficients
 case("xtpoisson", "pa_robust", paste0(data, "\nxtpoisson c x z, pa vce(robust) tolerance(1e-12)"), named("_b", g[order3, 1], nm), named("_se", g[order3, 2] * sqrt(m / (m - 1)), nm), rtol = 1e-6, with = "geepack")
-g <- gee(y ~ x + z, gaussian, "unstructured")$coefficients
-case("xtgee", "unstructured", paste0(data, "\nxtgee y x z, corr(unstructured) vce(robust) tolerance(1e-12)"), named("_b", g[order3, 1], nm), named("_se", g[order3, 2] * sqrt(m / (m - 1)), nm), rtol = 1e-6, with = "geepack")
 g <- gee(y ~ x + z, gaussian, "independence")$coefficients
 case("xtgee", "independent", paste0(data, "\nxtgee y x z, corr(independent) vce(robust)"), named("_b", g[order3, 1], nm), named("_se", g[order3, 2] * sqrt(m / (m - 1)), nm), rtol = 1e-6, with = "geepack")
-# Order one: equations solved here, the correlation the pooled moment.
-beta <- coef(lm(y ~ x + z, d))
-for (it in 1:200) { r <- d$y - drop(cbind(1, d$x, d$z) %*% beta); phi <- mean(r^2)
-  same <- c(FALSE, diff(d$id) == 0); a <- sum(r[same] * r[which(same) - 1]) / sum(same) / phi
-  A <- matrix(0, 3, 3); B <- numeric(3)
-  for (i in unique(d$id)) { s <- d$id == i; V <- solve(a^abs(outer(d$t[s], d$t[s], "-"))); Z <- cbind(1, d$x, d$z)[s, ]
-    A <- A + t(Z) %*% V %*% Z; B <- B + t(Z) %*% V %*% d$y[s] }
-  beta <- drop(solve(A, B)) }
-case("xtgee", "ar1", paste0(data, "\nxtgee y x z, corr(ar1) tolerance(1e-12)"), named("_b", beta[order3], nm), named("_se", sqrt(diag(solve(A)) * phi)[order3], nm), "el(e(R),1,2)" = a, "e(phi)" = phi, rtol = 1e-6, with = "estimating equations solved in the script")
+# Order one and unstructured: equations solved here; sums of products and of squares weighted by the inverse of the group's size, as
+# [XT] xtgee has them (geepack pools the pairs).
+Z <- cbind(1, d$x, d$z); groups <- split(seq_along(d$id), d$id); times <- max(d$t)
+for (structure in c("unstructured", "ar1")) {
+  beta <- coef(lm(y ~ x + z, d))
+  for (it in 1:200) { r <- d$y - drop(Z %*% beta); phi <- mean(r^2); mean_square <- mean(sapply(groups, function(s) mean(r[s]^2)))
+    if (structure == "ar1") { a <- mean(sapply(groups, function(s) sum(r[s][-1] * r[s][-length(s)]) / length(s))) / mean_square; R <- a^abs(outer(1:times, 1:times, "-")) } else {
+      R <- count <- matrix(0, times, times); for (s in groups) { R[d$t[s], d$t[s]] <- R[d$t[s], d$t[s]] + outer(r[s], r[s]); count[d$t[s], d$t[s]] <- count[d$t[s], d$t[s]] + 1 }
+      R <- R / count / mean_square; diag(R) <- 1 }
+    A <- matrix(0, 3, 3); B <- numeric(3); U <- NULL
+    for (s in groups) { V <- solve(R[d$t[s], d$t[s]]); A <- A + t(Z[s, ]) %*% V %*% Z[s, ]; B <- B + t(Z[s, ]) %*% V %*% d$y[s]; U <- cbind(U, t(Z[s, ]) %*% V %*% r[s]) }
+    beta <- drop(solve(A, B)) }
+  robust <- solve(A) %*% tcrossprod(U) %*% solve(A) * m / (m - 1)
+  if (structure == "ar1") case("xtgee", "ar1", paste0(data, "\nxtgee y x z, corr(ar1) tolerance(1e-12)"), named("_b", beta[order3], nm), named("_se", sqrt(diag(solve(A)) * phi)[order3], nm), "el(e(R),1,2)" = a, "e(phi)" = phi, rtol = 1e-6, with = "estimating equations solved in the script")
+  else case("xtgee", "unstructured", paste0(data, "\nxtgee y x z, corr(unstructured) vce(robust) tolerance(1e-12)"), named("_b", beta[order3], nm), named("_se", sqrt(diag(robust))[order3], nm), "el(e(R),1,2)" = R[1, 2], "el(e(R),2,6)" = R[2, 6], rtol = 1e-6, with = "estimating equations solved in the script")
+}
