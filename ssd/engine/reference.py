@@ -14,6 +14,8 @@ from typing import Final
 from ssd.engine import NAME, VERSION
 from ssd.engine.commands import load, load_all
 from ssd.engine.commands.declare import Command
+from ssd.engine.lang.syntax import command_grammar
+from ssd.engine.output.display import DISPLAY_OPTIONS
 
 DIFFERENCES: Final[tuple[tuple[str, str], ...]] = (
     (
@@ -164,6 +166,8 @@ def _section(command: Command, cases: int) -> str:
     lines = [f"### {command.name}", _plain(command.summary), "", f"- Grammar: {grammar}"]
     if shortest != command.name:
         lines.append(f"- Shortest abbreviation: `{shortest}`")
+    if command.grammar != "*" and any(o.name == "coeflegend" for o in command_grammar(command.grammar).options):
+        lines.append(f"- Display options: `{DISPLAY_OPTIONS}`")
     if command.by != "no":
         lines.append("- May be combined with `by`")
     if command.stored and command.stored != "none":

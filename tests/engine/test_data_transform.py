@@ -120,7 +120,7 @@ def test_duplicates_isid_levelsof_split(run: Run) -> None:
 
 def test_tsset_reports_gaps_fills_and_lags(run: Run) -> None:
     session, log = run("clear\ninput t v\n1 10\n2 20\n4 40\nend\ntsset t\ngen l = L.v\ntsfill\n")
-    assert "Time variable: t, 1 to 4, but with gaps" in log
+    assert "Time variable: t, 1 to 4, but with a gap" in log
     assert session.data.numeric("l").tolist() == [MISSING, 10, MISSING, MISSING]
     assert session.data.numeric("t").tolist() == [1, 2, 3, 4]
     session, _ = run("clear\ninput t v\n1 10\n1 20\nend\ntsset t\n")

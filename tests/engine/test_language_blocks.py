@@ -242,7 +242,7 @@ def test_preserve_is_undone_at_the_end_of_a_program(run: Run) -> None:
 
 def test_fault_keeps_its_traceback_out_of_the_log(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(rc: int) -> str:
-        raise ZeroDivisionError("boom")
+        raise RuntimeError("boom")
 
     monkeypatch.setattr("ssd.engine.commands.language_programs.message_of", broken)
     session, log = run("error 198\n")

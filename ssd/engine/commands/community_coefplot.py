@@ -68,6 +68,7 @@ def coefplot(session: Session, line: Line) -> None:
     choice = _Choice.read(options)
     eform, without_ci = options.flag("eform", 5), options.flag("noci", 4)
     vertical = options.flag("vertical", 4)
+    added = options.take("addplot", 7) if re.search(r"addplot\([^()]*@", text or "") else None
     for rule in options.take_all("grid", 4):
         if (rule.value or "").strip() not in ("none", "between", "within"):
             raise unsupported(f"coefplot, {rule} is")
@@ -84,6 +85,8 @@ def coefplot(session: Session, line: Line) -> None:
         raise StataError(111, "coefplot: no coefficients found, all dropped, or none kept")
     names = _with_headings(names, _pairs(options.take("headings", 4) or ""))
     panel = _panel(session, series, names, choice, vertical=vertical, without_ci=without_ci)
+    if added is not None:
+        panel.layers.insert(0, _added(session, added, panel, vertical=vertical))
     graph = Graph(height=4.0 if vertical else max(2.6, 0.42 * len(names) + 1.3))
     graph.legend.shown = len(series) > 1
     show_panel(session, panel, options, graph)
@@ -252,9 +255,10 @@ class _Kinds:
 
 def _recast(options: Options, allowed: tuple[str, ...]) -> str:
     typed = (options.take("recast", 6) or "").strip()
-    if typed and typed not in allowed:
+    found = next((kind for kind in allowed if kind == typed or (len(typed) >= 4 and kind.startswith(typed))), "")
+    if typed and not found:
         raise unsupported(f"coefplot, recast({typed}) is")
-    return typed
+    return found
 
 
 def _interval_style(session: Session, options: Options) -> tuple[Style, str]:
@@ -313,6 +317,23 @@ def _panel(
     values.ticks.grid = True
     panel.x.title = panel.y.title = Text("")
     return panel
+
+
+def _added(session: Session, text: str, panel: Panel, *, vertical: bool) -> Layer:
+    """addplot() of the plotted estimates and their positions: `line @b @at`, or `line @at @b` across."""
+    main, typed = split_comma(text)
+    words = main.split()
+    if len(words) != 3 or words[0] not in ("line", "connected", "scatter") or {*words[1:]} != {"@b", "@at"}:
+        raise unsupported(f"coefplot, addplot({text.strip()}) is")
+    if (words[1] == "@b") != vertical:
+        raise StataError(198, f"coefplot, addplot({text.strip()}) does not fit the orientation of the plot")
+    options = Options(typed)
+    style = read_style(options, session)
+    options.finish()
+    estimates = [layer for layer in panel.layers if layer.y2 is None]
+    at = np.concatenate([layer.x for layer in estimates])
+    b = np.concatenate([layer.y for layer in estimates])
+    return Layer(words[0], at, b, style=style, horizontal=not vertical, keyed=False, color_index=0)
 
 
 def _label(session: Session, name: str, choice: _Choice) -> str:

@@ -215,6 +215,8 @@ def tsfill(session: Session, line: Line) -> None:
     low, high = np.full(units.size, np.inf), np.full(units.size, -np.inf)
     np.minimum.at(low, ids, time[known])
     np.maximum.at(high, ids, time[known])
+    if not known.size:
+        return
     if line.flag("full"):
         low[:], high[:] = low.min(), high.max()
     spans = np.rint((high - low) / settings.delta) + 1.0

@@ -100,6 +100,8 @@ def poisson_interval(events: float, level: float) -> tuple[float, float]:
 
 def _poisson_means(session: Session, line: Line, names: list[str], exposure: str | None, level: float) -> None:
     """Mean rates of counts: events by exposure, or by observation."""
+    if exposure:
+        session.data.numeric(exposure)  # a string variable stops here, before the headings
     print_ci_head(session, "Mean", level, "Poisson exact", exposure=bool(exposure))
     result = ResultSet()
     for name in names:

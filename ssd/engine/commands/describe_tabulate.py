@@ -19,7 +19,7 @@ from ssd.engine.session import Session
 from ssd.engine.stats import crosstab
 
 CELL_OPTIONS = (
-    "CHi2 Exact Gamma LRchi2 Taub V CCHI2 COlumn Row CLRCHI2 CELl EXPected NOFreq ROWSort COLSort MIssing "
+    "CHi2 Exact Gamma LRchi2 Taub V CCHI2 COlumn Row CLRCHI2 CELl EXPected NOFreq ROWSort COLSort Missing "
     "Wrap NOKey KEY NOLabel NOLog All"
 )
 ONE_WAY_LIMIT = 37

@@ -12,14 +12,15 @@ from ssd.engine.commands.declare import Line, command
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.graphics.files import read_graph_file
 from ssd.engine.graphics.model import Graph, Layer, Style, Text
-from ssd.engine.graphics.options import Options, read_graph, read_style
+from ssd.engine.graphics.options import Options, margin_share, read_graph, read_style
 from ssd.engine.graphics.store import find, graphs, remember
 from ssd.engine.graphics.twoway import finish, parse_twoway, save_graph
 from ssd.engine.lang.quoting import split_comma, split_words, strip_quotes
 from ssd.engine.missing import MISSING
 from ssd.engine.session import Session
 
-KINDS = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
+KINDS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".eps": "eps", ".jpg": "jpg", ".tif": "tif"}
+_ALSO = {".jpeg": ".jpg", ".tiff": ".tif"}
 ACCEPTED = "placement of texts by margin(), ring(), span of legends; region() beyond colours; noextend, titlegap()"
 REFUSED = f".gph files written by Stata, play(), pcarrow, pccapsym, mspline, fpfit; {ACCEPTED}"
 
@@ -289,11 +290,15 @@ def _export(session: Session, text: str) -> None:
     name = options.take("name", 4)
     options.flag("nofontface", 6)
     options.take("fontface", 5)
-    options.finish()
     shown = words[0]
     suffix = f".{wanted.strip()}" if wanted else Path(shown).suffix.lower()
+    suffix = _ALSO.get(suffix, suffix)
     if suffix not in KINDS:
         raise StataError(198, f"output type {suffix or 'unknown'} not supported by this engine; use svg, png or pdf")
+    quality = options.number(session, "quality", 4)
+    if quality is not None and (suffix != ".jpg" or not 1 <= quality <= 100):
+        raise StataError(198, "option quality() is for jpg, from 1 to 100")
+    options.finish()
     path = session.output_path(shown)
     if path.exists() and not replace:
         raise StataError(602, f"file {shown} already exists")
@@ -344,7 +349,8 @@ def _combine(session: Session, text: str) -> None:
             combined.children = children = _with_common_axis(children, letter)
     for other in ("colfirst", "holes"):
         options.refuse(other, 4)
-    combined.space = _room(options.take("imargin", 4))
+    room = options.take("imargin", 4)
+    combined.space = margin_share(room) if room is not None else None
     scale = options.take("iscale", 2)
     shrink = options.flag("altshrink", 6)
     n = len(children)
@@ -359,23 +365,6 @@ def _combine(session: Session, text: str) -> None:
         combined.width, combined.height = 5.5 / factor, 4.0 / factor
     read_graph(options, combined, session)
     finish(session, combined, options)
-
-
-_MARGINS = {"zero": 0.0, "tiny": 0.01, "vsmall": 0.02, "small": 0.03, "medsmall": 0.04, "medium": 0.05,
-            "medlarge": 0.06, "large": 0.08, "vlarge": 0.1}  # fmt: skip
-
-
-def _room(typed: str | None) -> float | None:
-    """imargin() as a share of the size of the graphs: a named size, or the mean of four percentages."""
-    if typed is None:
-        return None
-    word = typed.strip()
-    if word in _MARGINS:
-        return _MARGINS[word]
-    numbers = [float(part) for part in re.findall(r"(?<![\w.])[lrbt]?\s*=?\s*(-?\d+(?:\.\d+)?)", word)]
-    if not numbers:
-        raise StataError(198, f"marginstyle {word} not found")
-    return max(0.0, sum(numbers) / len(numbers) / 100)
 
 
 def _manage(session: Session, word: str, text: str) -> None:

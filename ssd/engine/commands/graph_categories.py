@@ -381,8 +381,14 @@ def _box_panel(session: Session, names: list[str], mask: BoolArray, options: Opt
         raise unsupported("graph box with that many over()")
     noout = options.flag("nooutsides", 5)
     as_y = options.flag("asyvars", 3)
+    shades: dict[int, str] = {}
     for item in options.take_all("box", 3):
-        raise unsupported(str(item))
+        body, sub = split_suboptions(item.value or "")
+        style = read_style(sub, session)
+        sub.finish()
+        chosen = style.fill_color or style.color
+        if chosen is not None:
+            shades[int(session.evaluate_number(body)) - 1] = chosen[0]
     rows: list[tuple[str, BoolArray]] = [("", np.ones(int(kept.sum()), dtype=np.bool_))]
     series: list[tuple[str, BoolArray, str]] = [("", rows[0][1], name) for name in names]
     if len(overs) == 2:
@@ -392,7 +398,7 @@ def _box_panel(session: Session, names: list[str], mask: BoolArray, options: Opt
         series = [(label, overs[0].groups.codes == c, names[0]) for c, label in enumerate(overs[0].groups.labels)]
     elif overs:
         rows = [(label, overs[0].groups.codes == c) for c, label in enumerate(overs[0].groups.labels)]
-    panel = Panel(boxes=[])
+    panel = Panel(boxes=[], slice_colors=shades)
     positions: list[float] = []
     assert panel.boxes is not None
     for label, in_row in rows:

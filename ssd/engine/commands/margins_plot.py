@@ -76,7 +76,8 @@ def marginsplot(session: Session, line: Line) -> None:
     identifying = [each for each in dimensions if each]
     if identifying:
         session.log.line()
-        session.log.line(f"Variables that uniquely identify margins: {' '.join(identifying)}")
+        named = " ".join("_deriv" if each == "_effect" else each for each in identifying)
+        session.log.line(f"Variables that uniquely identify margins: {named}")
     show_panel(session, panel, options, graph)
 
 

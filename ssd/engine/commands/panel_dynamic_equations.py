@@ -11,7 +11,7 @@ import numpy as np
 from ssd.engine.commands.declare import Line
 from ssd.engine.commands.estimation import SessionSource, operated_name, outcome_and_terms, parse_varlist
 from ssd.engine.data.timeseries import TimeSettings, require_time
-from ssd.engine.errors import StataError, no_observations
+from ssd.engine.errors import StataError, no_observations, unsupported
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
 from ssd.engine.stats.covariance import IndexArray
 from ssd.engine.stats.design import Column, Design, Part, build
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 Equation = Literal["diff", "level", "both"]
+
+
+_MOST_PERIODS = 10_000
+"""Longer panels would need a grid of panels by periods that does not fit in memory."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,10 @@ def read_grid(session: Session, line: Line, words: Sequence[str]) -> DynamicData
         raise no_observations()
     order = np.flatnonzero(known)
     _, panel = np.unique(ids[known], return_inverse=True)
-    period = np.rint((time[known] - time[known].min()) / settings.delta).astype(np.intp)
+    periods = np.rint((time[known] - time[known].min()) / settings.delta)
+    if periods.max() >= _MOST_PERIODS:
+        raise unsupported(f"a panel of more than {_MOST_PERIODS:,} periods is")
+    period = periods.astype(np.intp)
     cube = Cube(panel.astype(np.intp).reshape(-1), period, int(panel.max()) + 1, int(period.max()) + 1)
     design = build(terms, source, rows, constant=False)
     grid = DynamicData(

@@ -168,15 +168,15 @@ def _hettest(session: Session, varlist: str, options: list[TypedOption]) -> None
     if "fstat" in typed:
         F = ((auxiliary.tss - auxiliary.rss) / df) / (auxiliary.rss / (n - df - 1))
         p = f_tail(F, df, n - df - 1)
-        log.line(f"{f'F({df}, {n - df - 1})':>12} = {F:6.2f}")
-        log.line(f"{'Prob > F':>12} = {p:6.4f}")
+        log.line(f"{f'F({df}, {n - df - 1})':>12} = {fixed(F, 2):>6}")
+        log.line(f"{'Prob > F':>12} = {fixed(p, 4):>6}")
         session.r = ResultSet(scalars={"F": F, "df_m": float(df), "df_r": float(n - df - 1), "p": p})
         return
     mss = auxiliary.tss - auxiliary.rss
     chi2 = n * mss / auxiliary.tss if "iid" in typed else mss / 2.0
     p = chi2_tail(chi2, df)
-    log.line(f"{f'chi2({df})':>11} = {chi2:6.2f}")
-    log.line(f"{'Prob > chi2':>11} = {p:6.4f}")
+    log.line(f"{f'chi2({df})':>11} = {fixed(chi2, 2):>6}")
+    log.line(f"{'Prob > chi2':>11} = {fixed(p, 4):>6}")
     session.r = ResultSet(scalars={"chi2": chi2, "df": float(df), "p": p})
 
 
@@ -207,8 +207,8 @@ def _ovtest(session: Session, _: str, options: list[TypedOption]) -> None:
     log.line()
     log.line("H0: Model has no omitted variables")
     log.line()
-    log.line(f"{f'F({df1}, {df2:.0f})':>10} = {F:6.2f}")
-    log.line(f"{'Prob > F':>10} = {p:6.4f}")
+    log.line(f"{f'F({df1}, {df2:.0f})':>10} = {fixed(F, 2):>6}")
+    log.line(f"{'Prob > F':>10} = {fixed(p, 4):>6}")
     session.r = ResultSet(scalars={"p": p, "F": F, "df": float(df1), "df_r": df2})
 
 

@@ -231,7 +231,8 @@ def _typed_names(session: Session, line: Line, estimation: Estimation) -> tuple[
     every = estimation.predictions.get("every_prediction")
     count = len(every(session)) if callable(every) else int(session.e.scalars.get("f", 0.0))
     if not count:
-        raise unsupported(f"{stub[2]}* for the new variables of predict after {session.e.macros.get('cmd', '')} is")
+        # Commands with predictions of several columns read the stub themselves.
+        return new_names(line.anything, session)
     return new_names((stub[1] or "") + f"{stub[2]}1-{stub[2]}{count}", session)
 
 

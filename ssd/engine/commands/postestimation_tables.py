@@ -156,7 +156,7 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
         size, observed, expected = size[used], observed[used], expected[used]
         if "table" in typed:
             limits = np.append(cuts, p.max())[used]
-            _print_collapsed(session, limits, size, observed, expected)
+            _print_collapsed(session, limits, np.asarray([size, observed, expected], dtype=np.float64))
         chi2 = float(((observed - expected) ** 2 / (expected * (1.0 - expected / size))).sum())
         groups, df = len(size), len(size) - 2
         rows = [("Number of observations", n), ("Number of groups", float(groups))]
@@ -183,10 +183,9 @@ def goodness_of_fit(session: Session, typed: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def _print_collapsed(
-    session: Session, limits: FloatArray, size: FloatArray, observed: FloatArray, expected: FloatArray
-) -> None:
-    """The groups of the Hosmer–Lemeshow test: largest probability, observed and expected counts."""
+def _print_collapsed(session: Session, limits: FloatArray, counts: FloatArray) -> None:
+    """The groups of the Hosmer–Lemeshow test: largest probability, and rows of sizes, observed and expected counts."""
+    size, observed, expected = counts
     log = session.log
     rows = [
         (str(g + 1), f"{limits[g]:.4f}", f"{observed[g]:.0f}", f"{expected[g]:.1f}",

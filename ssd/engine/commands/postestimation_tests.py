@@ -18,6 +18,7 @@ from ssd.engine.commands.linear_forms import (
     parse_form,
     parse_restriction,
 )
+from ssd.engine.commands.postestimation_mtest import adjustment_of, constrained_coefficients, separate_tests
 from ssd.engine.errors import StataError, invalid_syntax, unsupported
 from ssd.engine.expr.estimates import plain_term
 from ssd.engine.lang.quoting import closing
@@ -52,7 +53,7 @@ def test(session: Session, line: Line) -> None:
     """Wald tests of linear hypotheses after estimation."""
     if line.flag("minimum"):
         raise unsupported("option minimum of test is")
-    method = _adjustment(line)
+    method = adjustment_of(line)
     names, _, _, _ = require_estimates(session)
     constant, common = line.flag("constant"), line.flag("common")
     forms = _restrictions(session, line.anything, names, constant=constant, common=common)
@@ -65,41 +66,7 @@ def test(session: Session, line: Line) -> None:
         return
     _wald_test(session, forms, names, method)
     if line.flag("coef"):
-        _constrained_coefficients(session, forms, names)
-
-
-_ADJUSTMENTS = {"bonferroni": "Bonferroni-adjusted", "holm": "Holm-adjusted", "sidak": "Šidák-adjusted",
-                "noadjust": "Unadjusted"}  # fmt: skip
-
-
-def _adjustment(line: Line) -> str:
-    """How mtest adjusts; empty when separate tests were not asked for. Raises r(198)."""
-    typed = line.options.get("mtest")
-    if not typed:
-        return ""
-    if typed is True:
-        return "noadjust"
-    word = str(typed).strip().lower()
-    found = next((name for name in _ADJUSTMENTS if word and name.startswith(word)), None)
-    if found is None:
-        raise StataError(198, "option mtest() invalid")
-    return found
-
-
-def adjusted(p: FloatArray, method: str) -> FloatArray:
-    """p-values of k tests adjusted by Bonferroni, Holm (step-down) or Šidák ([R] test, Methods and formulas)."""
-    k = len(p)
-    if method == "bonferroni":
-        return np.minimum(1.0, k * p)
-    if method == "sidak":
-        return 1.0 - (1.0 - p) ** k
-    if method == "holm":
-        order = np.argsort(p, kind="stable")
-        stepped = np.maximum.accumulate((k - np.arange(k)) * p[order])
-        result = np.empty(k)
-        result[order] = np.minimum(1.0, stepped)
-        return result
-    return p
+        constrained_coefficients(session, list(names), forms, require_estimates(session))
 
 
 def _list_forms(session: Session, forms: list[LinearForm], names: Sequence[str]) -> None:
@@ -107,23 +74,6 @@ def _list_forms(session: Session, forms: list[LinearForm], names: Sequence[str])
     for index, form in enumerate(forms):
         session.log.line(f" ({index + 1:2d})  {describe(form, names)}")
     session.e.hidden["test_forms"] = list(forms)
-
-
-def _constrained_coefficients(session: Session, forms: list[LinearForm], names: Sequence[str]) -> None:
-    """The estimates moved to where the hypotheses hold, by the metric of V ([R] test, Methods and formulas)."""
-    _, b, V, _ = require_estimates(session)
-    R = np.array([form.weights for form in forms])
-    gap = R @ b + np.array([form.constant for form in forms])
-    gain = V @ R.T @ np.linalg.pinv(R @ V @ R.T)
-    level = float(session.settings.get("level", "95"))
-    shown = V - gain @ R @ V
-    shown[np.abs(shown) < 1e-12 * np.abs(V).max()] = 0.0
-    session.log.line()
-    session.log.line("Constrained coefficients")
-    session.log.line()
-    print_coefficients(
-        session.log, CoefficientTable(list(names), b - gain @ gap, shown, "", None, level, data=session.data)
-    )
 
 
 def _restrictions(
@@ -266,7 +216,7 @@ def _wald_test(session: Session, forms: list[LinearForm], names: Sequence[str], 
         F = W / df if df else math.nan
         p = f_tail(F, df, df_r)
         if method:
-            matrices["mtest"] = _separate_tests(session, kept, b, V, df_r, method, (F, df, p))
+            matrices["mtest"] = separate_tests(session, kept, b, V, df_r, method, (F, df, p))
         else:
             log.line(f"{f'F({df:3d},{df_r:6.0f})':>20} ={F:8.2f}")
             log.line(f"{'Prob > F':>20} ={p:10.4f}")
@@ -274,7 +224,7 @@ def _wald_test(session: Session, forms: list[LinearForm], names: Sequence[str], 
     else:
         p = chi2_tail(W, df)
         if method:
-            matrices["mtest"] = _separate_tests(session, kept, b, V, None, method, (W, df, p))
+            matrices["mtest"] = separate_tests(session, kept, b, V, None, method, (W, df, p))
         else:
             log.line(f"{f'chi2({df:3d})':>20} ={fixed(W, 2):>8}")
             log.line(f"{'Prob > chi2':>20} ={fixed(p, 4):>10}")
@@ -283,32 +233,6 @@ def _wald_test(session: Session, forms: list[LinearForm], names: Sequence[str], 
     scalars = {k: v if math.isfinite(v) else MISSING for k, v in results.items()}
     session.r = ResultSet(scalars=scalars, macros=macros, matrices=matrices)
     session.e.hidden["test_forms"] = list(forms)
-
-
-def _separate_tests(
-    session: Session, forms: list[LinearForm], b: FloatArray, V: FloatArray, df_r: float | None, method: str,
-    joint: tuple[float, int, float],
-) -> Matrix:  # fmt: skip
-    """Print the test of each hypothesis and of all; the matrix holds statistic, df, p and adjusted p."""
-    R = np.array([form.weights for form in forms])
-    gap = R @ b + np.array([form.constant for form in forms])
-    statistics = gap**2 / np.einsum("ij,jk,ik->i", R, V, R)
-    p = np.array([chi2_tail(v, 1) if df_r is None else f_tail(v, 1, df_r) for v in statistics.tolist()])
-    final = adjusted(p, method)
-    log = session.log
-    name, letter = ("chi2", "chi2") if df_r is None else (f"F(df,{df_r:.0f})", "F")
-    log.line("-" * 39)
-    log.line(f"       |{name:>10}     df     p > {letter}")
-    log.line("-------+" + "-" * 31)
-    for index, (value, chance) in enumerate(zip(statistics.tolist(), final.tolist(), strict=True)):
-        log.line(f"{f'({index + 1})':>6} |{value:10.2f}{1:7d}{chance:10.4f}*")
-    log.line("-------+" + "-" * 31)
-    log.line(f"{'All':>6} |{joint[0]:10.2f}{joint[1]:7d}{joint[2]:10.4f}")
-    log.line("-" * 39)
-    log.line(f"* {_ADJUSTMENTS[method]} p-values")
-    columns = ["chi2" if df_r is None else "F", "df", "p", "adjustp"]
-    table = np.column_stack([statistics, np.ones(len(p)), p, final])
-    return Matrix(table, [f"r{index + 1}" for index in range(len(p))], columns)
 
 
 @command("testparm", "anything [, Equal Equation(string)]", stored="r(p) r(F) r(df) r(df_r) r(chi2) r(drop)")

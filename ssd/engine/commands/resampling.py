@@ -215,14 +215,14 @@ def _post(
         left = [heading, *[""] * (len(entries) - 2), likelihood] if likelihood else [heading]
         print_header(log, left, entries, value_width=1)
         log.line()
-        if n_clusters is not None:
-            clustered = " ".join(prefix.options["cluster"])  # type: ignore[arg-type]
-            log.line(f"{f'(Replications based on {n_clusters:,} clusters in {clustered})':>78}")
         if not own and prefix.options.get("nolegend") is not True:
             log.line(f"      Command: {prefix.command}")
             for variable, text in zip(reading.labels, reading.texts, strict=False):
                 log.line(f"{variable:>13}: {text}")
             log.line()
+        if n_clusters is not None:
+            clustered = " ".join(prefix.options["cluster"])  # type: ignore[arg-type]
+            log.line(f"{f'(Replications based on {n_clusters:,} clusters in {clustered})':>78}")
         print_coefficients(log, table)
         if failures:
             log.line(f"Note: One or more parameters could not be estimated in {failures} {name} replicates;")

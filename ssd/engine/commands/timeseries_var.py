@@ -229,8 +229,9 @@ def _equation_table(session: Session, result: VectorResult, tests: list[dict[str
     for name, test in zip(result.system.names, tests, strict=True):
         statistic = test["F"] if result.small else test["chi2"]
         shown = name if len(name) <= 16 else name[:14] + "~" + name[-1]
+        share = "." if math.isnan(test["r2"]) else f"{test['r2']:.4f}"
         log.line(
-            f"{shown:<16}{test['k']:>7.0f}{number(test['rmse'], '%8.0g'):>12}{'.' if math.isnan(test['r2']) else f'{test['r2']:.4f}':>9}"
+            f"{shown:<16}{test['k']:>7.0f}{number(test['rmse'], '%8.0g'):>12}{share:>9}"
             f"{number(statistic, '%9.0g'):>11}{test['p']:>9.4f}"
         )
     log.line("-" * 64)

@@ -17,10 +17,10 @@ from ssd.engine.graphics.schemes import Scheme, scheme
 
 
 def export(graph: Graph, path: Path, kind: str, width: int | None, height: int | None) -> str:
-    """Write the graph as svg, png or pdf; returns a note when words cannot be drawn, else an empty text.
+    """Write the graph as svg, png, jpg, tif, pdf or eps; returns a note when words cannot be drawn, else an empty text.
 
     The same graph gives the same bytes: SVG ids come from a fixed salt and no date is written.
-    `width` and `height` are pixels of a png.
+    `width` and `height` are pixels of a png, jpg or tif.
     """
     import matplotlib
 
@@ -58,17 +58,26 @@ def export(graph: Graph, path: Path, kind: str, width: int | None, height: int |
         # A character without a glyph is reported in the note above, not through the warnings machinery.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = plt.figure(figsize=(graph.width, graph.height), layout="constrained")
+        if graph.pad is not None:
+            inches = 0.04 + graph.pad * graph.height
+            layout: Any = figure.get_layout_engine()
+            layout.set(w_pad=inches, h_pad=inches)
         try:
             _graph(figure, graph)
             options: dict[str, Any] = {"facecolor": figure.get_facecolor(), "format": kind}
-            if kind == "png":
+            if kind in ("png", "jpg", "tif"):
                 wide = width or (round(height * graph.width / graph.height) if height else 1650)
-                options |= {"dpi": wide / graph.width, "metadata": {"Software": None}}
+                options |= {"dpi": wide / graph.width, "metadata": {"Software": None} if kind == "png" else None}
+            elif kind == "eps":
+                options["metadata"] = {"Creator": "ssd-engine"}
             elif kind == "svg":
                 options["metadata"] = {"Date": None, "Creator": "ssd-engine"}
             else:
                 options["metadata"] = {"CreationDate": None, "Creator": "ssd-engine", "Producer": None}
             figure.savefig(path, **options)
+            if kind == "eps":
+                lines = path.read_bytes().split(b"\n")
+                path.write_bytes(b"\n".join(line for line in lines if not line.startswith(b"%%CreationDate")))
         finally:
             plt.close(figure)
     return note
@@ -156,8 +165,8 @@ def _panel(axes: Any, panel: Panel, look: Scheme, graph: Graph) -> list[tuple[in
     for side in ("top", "right"):
         axes.spines[side].set_visible(look.box)
     axes.set_axisbelow(True)
-    if graph.tight:
-        axes.margins(0.0)
+    if graph.tight or graph.plot_margin is not None:
+        axes.margins(0.0 if graph.tight else graph.plot_margin)
     if graph.plot_edge is not None:
         for spine in axes.spines.values():
             spine.set_visible(True)

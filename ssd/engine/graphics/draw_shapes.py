@@ -50,7 +50,7 @@ def draw_boxes(axes: Any, panel: Panel, look: Scheme) -> list[tuple[int, Any, st
             "whishi": float(inside.max()),
             "fliers": outside,
         }
-        colour = look.palette[shade % len(look.palette)]
+        colour = panel.slice_colors.get(shade) or look.palette[shade % len(look.palette)]
         drawn = axes.bxp(
             [stats],
             positions=[position + 1],

@@ -154,6 +154,7 @@ class Panel:
     exploded: list[int] = field(default_factory=list)
     """Slices of a pie that are moved outwards, from 0."""
     slice_colors: dict[int, str] = field(default_factory=dict)
+    """Colours of slices of a pie, or of the series of box plots, by position."""
 
 
 @dataclass
@@ -183,6 +184,10 @@ class Graph:
     """Outline of the plot regions."""
     tight: bool = False
     """Axes end at the data: plotregion(margin(zero))."""
+    plot_margin: float | None = None
+    """Room between the data and the axes, as a share of the plot region."""
+    pad: float | None = None
+    """Room around the graph, as a share of its height."""
     font: str | None = None
     """Typeface chosen by graph set."""
     space: float | None = None

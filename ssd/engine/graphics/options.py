@@ -120,7 +120,10 @@ def read_ticks(value: str, session: Session, label_name: str = "") -> Ticks:
     angle = options.take("angle", 3)
     names = {"horizontal": 0.0, "vertical": 90.0, "rvertical": -90.0, "forty_five": 45.0, "stdarrow": 45.0}
     if angle is not None:
-        ticks.angle = names[angle.strip()] if angle.strip() in names else session.evaluate_number(angle)
+        word = angle.strip()
+        # Abbreviations of the words are accepted: ang(h), ang(v).
+        named = next((degrees for full, degrees in names.items() if word and full.startswith(word)), None)
+        ticks.angle = session.evaluate_number(word) if named is None else named
     size = options.take("labsize", 4)
     ticks.size = colors.text_size(size) if size else None
     if options.flag("nogrid", 6):
@@ -145,17 +148,17 @@ def read_ticks(value: str, session: Session, label_name: str = "") -> Ticks:
 def read_axis(options: Options, letter: str, axis: Axis, session: Session, label_name: str = "") -> None:
     """xtitle(), xlabel(), xscale(), xline() (or y…) into an axis; `label_name` is what `valuelabel` shows."""
     for name in (f"{letter}title", "ttitle") if letter == "x" else (f"{letter}title",):
-        title = options.take(name, 4)
+        title = options.take(name, 3 if name[0] == letter else 4)
         if title is not None:
             axis.title = read_text(re.sub(r",?\s*axis\(1\)", "", title))
     for name in (f"{letter}label", "tlabel") if letter == "x" else (f"{letter}label",):
-        for item in options.take_all(name, 4):
+        for item in options.take_all(name, 3 if name[0] == letter else 4):
             axis.ticks = read_ticks(item.value or "", session, label_name)
     from ssd.engine.graphics.annotations import read_minor
 
     read_minor(options, letter, axis, session)
     for name in (f"{letter}line", "tline") if letter == "x" else (f"{letter}line",):
-        for item in options.take_all(name, 5):
+        for item in options.take_all(name, 3 if name[0] == letter else 5):
             body, sub = split_suboptions(item.value or "")
             style = read_style(sub, session)
             sub.finish()
@@ -318,6 +321,21 @@ def read_graph(options: Options, graph: Graph, session: Session) -> None:
         sub.finish()
 
 
+_MARGINS: Final = {"zero": 0.0, "none": 0.0, "tiny": 0.01, "vsmall": 0.02, "small": 0.03, "medsmall": 0.04,
+                   "medium": 0.05, "medlarge": 0.06, "large": 0.08, "vlarge": 0.1}  # fmt: skip
+
+
+def margin_share(typed: str) -> float:
+    """A margin style as a share of the size: a named one, or the mean of the percentages given. Raises r(198)."""
+    word = typed.strip()
+    if word in _MARGINS:
+        return _MARGINS[word]
+    numbers = re.findall(r"(?:^|\s)[lrbt]?\s*[=+]?\s*(-?\d+(?:\.\d+)?)", word)
+    if not numbers or re.sub(r"[lrbt]?\s*[=+]?\s*-?\d+(?:\.\d+)?", "", word).strip():
+        raise StataError(198, f"marginstyle {word} not found")
+    return max(0.0, sum(float(each) for each in numbers) / len(numbers) / 100)
+
+
 def _read_region_border(region: Options, graph: Graph, name: str) -> None:
     """Outline and margin of graphregion() or plotregion(): what can be drawn; the rest is refused."""
     edge = region.take("lcolor", 2)
@@ -330,9 +348,12 @@ def _read_region_border(region: Options, graph: Graph, name: str) -> None:
         graph.edge = shade
     elif shade is not None:
         graph.plot_edge = shade
-    margin = region.take("margin", 3)
-    if margin is not None and (name, margin.strip()) not in (("plotregion", "zero"), ("plotregion", "none")):
-        raise unsupported(f"{name}(margin({margin.strip()}))")
-    graph.tight = graph.tight or margin is not None
+    margin = region.take("margin", 1)
+    if margin is not None:
+        share = margin_share(margin)
+        if name == "graphregion":
+            graph.pad = share
+        else:
+            graph.tight, graph.plot_margin = share == 0.0, share
     for other in ("ilcolor", "icolor", "lpattern"):
         region.refuse(other, 2 if other == "lpattern" else 3)

@@ -128,7 +128,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
     labels = _Labels(table)
     table.width = labels.width
     statistics = _statistics(table)
-    log.line("-" * (table.width + 2 + table.style.columns))
+    log.line("-" * (table.width + 2 + _columns(table)))
     print_headings(log, table)
     previous: str | None = None
     equations = [_equation(name) for name in table.names]
@@ -140,7 +140,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
             continue
         equation = equations[start]
         if equation in table.base_equations:
-            log.line("-" * (table.width + 1) + "+" + "-" * table.style.columns)
+            log.line("-" * (table.width + 1) + "+" + "-" * _columns(table))
             shown = _abbreviate(re.sub(r"^(\d+)b\.", r"\1.", equation), table.width)
             log.line(f"{shown:<{table.width}} |  ({table.base_note})")
         elif equation not in table.hidden_equations:
@@ -154,7 +154,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
         if position == len(table.names):
             break
     if not table.no_footer:
-        log.line("-" * (table.width + 2 + table.style.columns))
+        log.line("-" * (table.width + 2 + _columns(table)))
 
 
 def _offset_row(table: CoefficientTable) -> str:
@@ -162,11 +162,17 @@ def _offset_row(table: CoefficientTable) -> str:
     return f"{_abbreviate(table.offset, table.width):>{table.width}} |{'1':>11}  ({kind})"
 
 
+def _columns(table: CoefficientTable) -> int:
+    """Width of everything to the right of the bar."""
+    style = table.style
+    return style.columns + (25 if table.betas is not None and not (style.intervals or style.legend) else 0)
+
+
 def print_headings(log: Log, table: CoefficientTable) -> None:
     """The column headings with the name of the outcome."""
     width = table.width
     if table.upper_heading:
-        log.line(" " * width + " |" + table.upper_heading)
+        log.line(" " * width + " |" + table.upper_heading[: _columns(table)].rstrip())
     elif table.vce_heading:
         indent = max(18 - len(table.vce_heading) // 2, 1)
         log.line(" " * width + " |" + " " * indent + table.vce_heading)
@@ -197,7 +203,7 @@ def _is_ancillary(name: str) -> bool:
 
 
 def _equation_rule(log: Log, table: CoefficientTable, equation: str, several: bool) -> str:
-    log.line("-" * (table.width + 1) + "+" + "-" * table.style.columns)
+    log.line("-" * (table.width + 1) + "+" + "-" * _columns(table))
     if several and equation and equation != "/":
         log.line(f"{_abbreviate(equation, table.width):<{table.width}} |")
     return equation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ssd.engine.missing import MISSING, FloatArray
-from ssd.engine.stats.covariance import symmetric_inverse
+from ssd.engine.stats.linear import symmetric_inverse
 
 
 def covariance_matrix(columns: FloatArray, weights: FloatArray | None = None, kind: str = "") -> FloatArray:

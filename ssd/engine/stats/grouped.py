@@ -11,6 +11,7 @@ from ssd.engine.errors import StataError
 from ssd.engine.missing import FloatArray
 from ssd.engine.stats.covariance import IndexArray
 from ssd.engine.stats.distributions import log_gamma
+from ssd.engine.stats.likelihood import direction
 from ssd.engine.stats.linear import symmetric_inverse
 
 GroupScores = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -29,8 +30,10 @@ class GroupMaximum:
 def _hessian(function: GroupScores, b: FloatArray) -> FloatArray:
     p = len(b)
     H = np.empty((p, p))
+    # Scores are as large as their regressor: years or incomes need shorter steps than indicators.
+    spread = np.sqrt(np.mean(function(b)[1] ** 2, axis=0))
     for j in range(p):
-        step = 1e-5 * (1.0 + abs(b[j]))
+        step = 1e-5 * (1.0 + abs(b[j])) / max(1.0, float(spread[j]))
         up, down = b.copy(), b.copy()
         up[j] += step
         down[j] -= step
@@ -55,10 +58,8 @@ def maximize_groups(
         history.append(value)
         gradient = S.sum(axis=0)
         information = -_hessian(function, b)
-        eigenvalues, vectors = np.linalg.eigh(information)
-        lifted = np.maximum(np.abs(eigenvalues), 1e-8 * max(float(np.abs(eigenvalues).max()), 1e-300))
-        step = vectors @ ((vectors.T @ gradient) / lifted)
-        if float(gradient @ step) < tolerance and eigenvalues.min() > 0.0:
+        step, definite = direction(information, gradient)
+        if float(gradient @ step) < tolerance and definite:
             return GroupMaximum(b, symmetric_inverse(information), value, S, history)
         size = 1.0
         while size > 1e-10:
