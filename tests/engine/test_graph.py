@@ -122,7 +122,9 @@ def test_by_gives_a_panel_for_each_group(run: Run, command: str, panels: int) ->
 
 
 def test_words_and_minor_ticks_stand_where_they_were_put(run: Run) -> None:
-    session, _ = run(DATA + 'twoway (scatter y x) (scatteri 1 2 "p"), text(3 4 "a" "b", place(e)) xtick(1 2) ymtick(##5)')
+    session, _ = run(
+        DATA + 'twoway (scatter y x) (scatteri 1 2 "p"), text(3 4 "a" "b", place(e)) xtick(1 2) ymtick(##5)'
+    )
     panel = find(session, None).panels[0]
     assert [(note.x, note.y, note.text, note.horizontal) for note in panel.notes] == [(4.0, 3.0, "a\nb", "left")]
     assert (panel.x.minor, panel.y.minor_parts) == ([1.0, 2.0], 5)
@@ -132,7 +134,7 @@ def test_words_and_minor_ticks_stand_where_they_were_put(run: Run) -> None:
 def test_export_refuses_to_overwrite_and_unknown_types(run: Run) -> None:
     session, _ = run(DATA + "scatter y x\ngraph export a.svg\ngraph export a.svg")
     assert session.state["rc"] == 602
-    session, _ = run(DATA + "scatter y x\ngraph export a.tif")
+    session, _ = run(DATA + "scatter y x\ngraph export a.emf")
     assert session.state["rc"] == 198
 
 

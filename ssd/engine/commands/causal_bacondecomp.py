@@ -30,6 +30,7 @@ _MARKERS = {
     stored="e(b) e(V) e(N) e(sumdd) e(dd) e(wt) e(depvar)",
     refused="control variables, weights, stub(), ddline(), options of the plots' parts",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def bacondecomp(session: Session, line: Line) -> None:
     """Two-by-two comparisons behind a two-way fixed-effects estimate, with their weights and a picture."""
     if len(line.varlist) > 2:

@@ -58,6 +58,7 @@ _TITLES = {
     "e(control_group) e(b) e(V) e(b_attgt) e(V_attgt) e(gtt) r(table)",
     refused="wboot, long, rc1, saverif(), from(), asinr; method(ipw) without ivar(); weights that vary within ivar()",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def csdid(session: Session, line: Line) -> None:
     """Group-time average treatment effects of Callaway and Sant'Anna for panels and repeated cross sections."""
     if replay(session, line, "csdid"):

@@ -60,6 +60,7 @@ class _Data:
     "e(cmd) e(b) e(V) r(table)",
     refused="wtr(), sum, saveweights, loadweights(), unitcontrols(), timecontrols(), hetby(), project(), leaveoutself",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def did_imputation(session: Session, line: Line) -> None:
     """Effects of a staggered treatment by imputing untreated outcomes, with conservative standard errors."""
     for name in ("wtr", "sum", "saveweights", "loadweights", "unitcontrols", "timecontrols", "hetby", "project",

@@ -54,6 +54,7 @@ _LEGEND = {
     "e(attvar1) e(b) e(V) r(table)",
     refused="rc1, boot, wboot, stub(); ipw and ipwra without ivar()",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def drdid(session: Session, line: Line) -> None:
     """Doubly robust difference in differences of Sant'Anna and Zhao for panels and repeated cross sections."""
     if replay(session, line, "drdid"):

@@ -47,6 +47,7 @@ class _Setting:
     "CONTROL_cohort(varname) COVARIATEs(string) VCE(string) Level(cilevel)]",
     stored="e(N) e(N_clust) e(df_r) e(b_iw) e(V_iw) e(b_interact) e(V_interact) e(ff_w) e(Sigma_l) e(b) e(V) r(table)",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def eventstudyinteract(session: Session, line: Line) -> None:
     """Interaction-weighted effects by relative time of a staggered treatment (Sun and Abraham)."""
     absorb, cohort, control = (line.text_option(name) or "" for name in ("absorb", "cohort", "control_cohort"))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     "e(se_tau_T_cl) e(se_tau_T_rb) e(beta_p_l) e(beta_p_r) e(V_cl_l) e(V_cl_r) e(V_rb_l) e(V_rb_r) e(b) e(V)",
     refused="vce(cr2), vce(cr3), covs_drop(off)",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def rdrobust(session: Session, line: Line) -> None:
     """Sharp, fuzzy and kink RD by local polynomials with robust bias-corrected confidence intervals."""
     level = level_of(session, line)

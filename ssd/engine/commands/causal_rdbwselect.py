@@ -27,6 +27,7 @@ _RULE = ("-" * 19, "-" * 30, "-" * 29)
     "e(b_msetwo_r) e(h_msesum) e(b_msesum) e(h_msecomb1) e(b_msecomb1) e(h_msecomb2_l) …, the same for cer*",
     refused="covs_drop(off)",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def rdbwselect(session: Session, line: Line) -> None:
     """Bandwidths for rdrobust, optimal in mean squared error or in coverage error."""
     select = selector_of(line)

@@ -56,6 +56,7 @@ class _Setting:
     "e(T_q) e(pv_q) e(f_pl) e(f_pr) e(se_pl) e(se_pr) e(se_p) e(T_p) e(pv_p)",
     refused=_PICTURE,
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def rddensity(session: Session, line: Line) -> None:
     """Manipulation test: continuity of the density of the running variable at the cutoff."""
     level = level_of(session, line)
@@ -88,6 +89,7 @@ def rddensity(session: Session, line: Line) -> None:
     by="recall",
     stored="e(c) e(p) e(N_l) e(N_r) e(h_l) e(h_r) e(h_diff) e(h_sum)",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def rdbwdensity(session: Session, line: Line) -> None:
     """Bandwidths for rddensity."""
     setting = _setting(session, line)

@@ -67,6 +67,7 @@ class _Plot:
     stored="e(N_l) e(N_r) e(c) e(J_star_l) e(J_star_r) e(coef_l) e(coef_r) e(binselect) e(eq_l) e(eq_r)",
     refused="covs(), weights()",
 )
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def rdplot(session: Session, line: Line) -> None:
     """Means in data-driven bins on both sides of the cutoff with global polynomial fits."""
     for name in ("covs", "weights"):

@@ -294,7 +294,9 @@ def _export(session: Session, text: str) -> None:
     suffix = f".{wanted.strip()}" if wanted else Path(shown).suffix.lower()
     suffix = _ALSO.get(suffix, suffix)
     if suffix not in KINDS:
-        raise StataError(198, f"output type {suffix or 'unknown'} not supported by this engine; use svg, png or pdf")
+        raise StataError(
+            198, f"output type {suffix or 'unknown'} not supported by this engine; use svg, png, jpg, tif, pdf or eps"
+        )
     quality = options.number(session, "quality", 4)
     if quality is not None and (suffix != ".jpg" or not 1 <= quality <= 100):
         raise StataError(198, "option quality() is for jpg, from 1 to 100")

@@ -15,6 +15,7 @@ from ssd.engine.errors import StataError, unsupported
 from ssd.engine.missing import FloatArray
 from ssd.engine.output.estimation import number
 from ssd.engine.results import Matrix, ResultSet
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.covariance import sum_by_group, wald
 from ssd.engine.stats.distributions import chi2_tail, f_tail
 from ssd.engine.stats.linear import least_squares, symmetric_inverse
@@ -40,11 +41,13 @@ def first_stage_statistics(session: Session, typed: dict[str, str]) -> None:
     k2 = model.instruments.shape[1]
     rows = []
     log = session.log
+    if not model.endogenous_names or not model.instruments.shape[1]:
+        raise StataError(198, "the model has no endogenous regressors with instruments")
     for position, name in enumerate(model.endogenous_names):
         fit = first_stage(model, position)
         x = model.endogenous[:, position]
         reduced = least_squares(model.exogenous, x, w, constant=model.constant)
-        partial = 1.0 - fit.rss / reduced.rss
+        partial = 1.0 - quotient(fit.rss, reduced.rss)
         start = model.exogenous.shape[1]
         index = slice(start, start + k2)
         W, _ = wald(fit.b[index], fit.V[index, index])

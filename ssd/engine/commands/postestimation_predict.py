@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from ssd.engine.session import Session
 
 _FLAGS = (
-    "XB", "CE", "LEVELs", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage", "Hat", "DFITS",
-    "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance", "Pearson", "D", "DR",
+    "XB", "CE", "LEVELs", "STDP", "STDF", "STDR", "Residuals", "SCore", "RSTAndard", "RSTUdent", "Cooksd", "Leverage",
+    "Hat", "DFITS", "WELsch", "COVratio", "PR", "N", "IR", "MU", "ETA", "U", "UE", "E", "XBU", "XBD", "DEviance",
+    "Pearson", "D", "DR",
     "RESPonse", "NOOFFset", "SCOREs", "P", "ANScombe", "XBSel", "PSel", "MIlls", "YCond", "YExpected",
-    "PC1", "PU0", "NU0", "IRU0", "Y", "YResiduals", "MSE", "Variance", "YHAT", "TE", "PO", "M", "SIGMA", "P11", "P10", "P01", "P00", "PMargin", "PMARG1",
+    "PC1", "PU0", "NU0", "IRU0", "Y", "YResiduals", "MSE", "Variance", "YHAT", "TE", "PO", "M", "SIGMA",
+    "P11", "P10", "P01", "P00", "PMargin", "PMARG1",
     "PMARG2", "PCOND", "PCOND1", "PCOND2", "XBTRT", "PTRT", "YCTRT", "YCNTRT", "CTE", "CMean", "CVARiance", "XBSCAle",
     "YStar", "FITted", "REFfects",
     "BARTlett", "REGRession", "NOROTated", "CENTer",

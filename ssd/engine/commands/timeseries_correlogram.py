@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ def _checked(session: Session, line: Line) -> tuple[Series, FloatArray, int]:
 
 def _bar(value: float) -> str:
     """A correlation as a bar of up to 8 dashes to the left or right of an axis."""
-    length = min(int(8 * abs(value)), 8)
+    length = min(int(8 * abs(value)), 8) if math.isfinite(value) else 0
     if value >= 0:
         return " " * 8 + "|" + "-" * length
     return " " * (8 - length) + "-" * length + "|"

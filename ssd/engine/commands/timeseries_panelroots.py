@@ -19,6 +19,7 @@ from ssd.engine.lang.syntax import split_line
 from ssd.engine.missing import BoolArray, FloatArray, is_missing
 from ssd.engine.results import ResultSet
 from ssd.engine.stats import unit_roots
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.distributions import chi2_tail
 from ssd.engine.stats.linear import least_squares
 from ssd.engine.stats.tails import norm
@@ -176,7 +177,7 @@ def _p_value(y: FloatArray, lags: int, typed: dict[str, str | None]) -> float:
     X = np.column_stack([y[lags:-1], *(change[lags - j : len(change) - j] for j in range(1, lags + 1)), *trend])
     fit = least_squares(X, change[lags:])
     df = len(change) - lags - fit.rank
-    statistic = float(fit.coefficients[0]) / math.sqrt(fit.inverse[0, 0] * fit.rss / df)
+    statistic = quotient(fit.coefficients[0], math.sqrt(fit.inverse[0, 0] * fit.rss / df))
     return float(student.cdf(statistic, df)) if "drift" in typed else unit_roots.mackinnon_p(statistic, case)
 
 

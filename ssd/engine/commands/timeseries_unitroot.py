@@ -14,6 +14,7 @@ from ssd.engine.missing import FloatArray, is_missing
 from ssd.engine.output.estimation import CoefficientTable, number, print_coefficients
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats import unit_roots
+from ssd.engine.stats.arithmetic import quotient
 from ssd.engine.stats.linear import least_squares
 from ssd.engine.stats.tails import t as student
 from ssd.engine.stats.unit_roots import Case
@@ -127,7 +128,7 @@ def dfuller(session: Session, line: Line) -> None:
     if df <= 0:
         raise insufficient_observations()
     V = fit.inverse * (fit.rss / df)
-    statistic = float(fit.coefficients[0]) / math.sqrt(V[0, 0])
+    statistic = quotient(fit.coefficients[0], math.sqrt(V[0, 0]))
     if case == "drift":
         critical = tuple(float(student.ppf(p, df)) for p in (0.01, 0.05, 0.10))
         p = float(student.cdf(statistic, df))

@@ -20,6 +20,7 @@ Method = Literal["drimp", "dripw", "reg", "stdipw", "ipw", "sipwra"]
 Estimate = tuple[float, FloatArray]
 
 _ITERATIONS = 100
+_HALVINGS = 50
 
 
 def _linear(y: FloatArray, X: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -60,10 +61,14 @@ def tilted_odds(D: FloatArray, X: FloatArray, w: FloatArray) -> FloatArray:
         if np.all(np.abs(score) <= 1e-11 * scale):
             return np.asarray(np.exp(X @ gamma), dtype=np.float64)
         step = np.linalg.solve((X * odds[:, None]).T @ X, score)
-        while not (found := value(gamma + step)) >= current - 1e-12 * abs(current):
+        found = value(gamma + step)
+        for _ in range(_HALVINGS):
+            if found >= current - 1e-12 * abs(current):
+                break
             step = step / 2.0
-            if np.abs(step).max() < 1e-14:
-                raise StataError(430, "convergence not achieved")
+            found = value(gamma + step)
+        else:
+            raise StataError(430, "convergence not achieved")
         gamma, current = gamma + step, found
     raise StataError(430, "convergence not achieved")
 

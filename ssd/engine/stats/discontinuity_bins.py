@@ -37,6 +37,8 @@ def bin_counts(side: Side, extent: float, n: int, *, quantiles: bool, regression
         return BinCounts(1.0, 1.0)
     order = min(_LARGEST_ORDER, len(side.distinct) - 1)
     R = powers(x, order)
+    if not (np.all(np.isfinite(R)) and np.all(np.isfinite(y**2))):
+        raise StataError(459, "the values are too large to compute with")
     first = np.linalg.lstsq(R, y, rcond=None)[0]
     second = np.linalg.lstsq(R, y**2, rcond=None)[0]
     gaps, jumps = np.diff(x), np.diff(y)

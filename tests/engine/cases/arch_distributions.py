@@ -1,4 +1,4 @@
-"""GARCH(1,1) of D.ln_wpi with Student and generalized errors by scipy. Run beside wpi1.dta: python arch_distributions.py
+"""GARCH(1,1) of D.ln_wpi with Student and generalized errors by scipy. Run beside wpi1.dta.
 
 Squares and variances before the sample are the mean squared disturbance, as with arch0(xb).
 """
@@ -33,11 +33,7 @@ def ged(e, h, extra):
     return gennorm.logpdf(e, s, scale=np.sqrt(h) / gennorm.std(s))
 
 
-for name, density, start in (
-    ("t", student, [0.0065, 0.5, 0.4, 2.5e-5, 1.5]),
-    ("t 5", lambda e, h, x: student(e, h, x, 5.0), [0.0065, 0.5, 0.4, 2.5e-5]),
-    ("ged", ged, [0.0065, 0.5, 0.4, 2.5e-5, 0.3]),
-):
+def fit(name, density, start):
     scale = np.abs(start)
 
     def f(q):
@@ -52,3 +48,8 @@ for name, density, start in (
     scores = nd.Jacobian(lambda q: terms(q * scale, density), step=1e-4, order=4)(q)
     error = np.sqrt(np.diag(np.linalg.inv(scores.T @ scores))) * scale
     print(name, -f(q), (q * scale).tolist(), error.tolist())
+
+
+fit("t", student, [0.0065, 0.5, 0.4, 2.5e-5, 1.5])
+fit("t 5", lambda e, h, x: student(e, h, x, 5.0), [0.0065, 0.5, 0.4, 2.5e-5])
+fit("ged", ged, [0.0065, 0.5, 0.4, 2.5e-5, 0.3])

@@ -101,6 +101,32 @@ irf graph oirf, impulse(gy) response(gc)
 graph export irf.png, replace
 irf table fevd, impulse(gy) response(gc) noci
 
+*---------------------------------------------------------------- one-step forecasts from growing samples
+generate double recursive = .
+generate double naive = .
+forvalues y = 1985/1995 {
+    quietly regress gc L.gc if year < `y'
+    quietly replace recursive = _b[_cons] + _b[L.gc] * L.gc if year == `y'
+    quietly summarize gc if year < `y', meanonly
+    quietly replace naive = r(mean) if year == `y'
+}
+count if !missing(recursive)
+assert r(N) == 11
+foreach model in recursive naive {
+    generate double e_`model' = (gc - `model')^2
+    quietly summarize e_`model', meanonly
+    scalar rmse_`model' = sqrt(r(mean))
+    display as text "RMSE, `model': " as result %8.5f rmse_`model'
+}
+assert rmse_recursive < .05 & rmse_naive < .05
+* a test of equal accuracy: the mean difference of squared errors with a robust error
+generate double gain = e_naive - e_recursive
+newey gain, lag(1)
+matrix results = (rmse_recursive, rmse_naive, _b[_cons] / _se[_cons])
+matrix colnames results = recursive naive t
+matrix list results, format(%9.4f)
+drop recursive naive e_* gain
+
 *---------------------------------------------------------------- forecasts
 arima gc, ar(1) nolog
 predict double one, xb

@@ -119,6 +119,20 @@ estimates stats lognormal weibull
 esttab crude adjusted using recid_models.rtf, replace eform ci(2) b(2) wide label mtitles("Crude" "Adjusted") ///
     nobaselevels title("Hazard ratios")
 
+*---------------------------------------------------------------- person-time by period of follow-up
+preserve
+stsplit period, at(0 12 24 48)
+bysort period: egen events = total(_d)
+generate double exposure = _t - _t0
+collapse (sum) exposure (sum) returns = _d, by(period)
+generate rate = 1000 * returns / exposure
+format rate %6.2f
+list period returns exposure rate, noobs separator(0)
+quietly summarize returns
+assert r(sum) == 552
+assert rate[1] > rate[_N]
+restore
+
 *---------------------------------------------------------------- risk within two years, risk ratios and differences
 generate byte within24 = event & durat <= 24
 cs within24 alcohol
