@@ -14,8 +14,9 @@ from ssd.engine.errors import StataError, unsupported
 from ssd.engine.expr.estimates import plain_term
 from ssd.engine.lang.options import TypedOption
 from ssd.engine.missing import MISSING
+from ssd.engine.output.coefficient_labels import coefficient_status
 from ssd.engine.output.display import PLAIN, DisplayStyle
-from ssd.engine.output.estimation import CoefficientTable, coefficient_status, label_lines, number
+from ssd.engine.output.estimation import CoefficientTable, label_lines, number
 from ssd.engine.output.formats import format_width
 from ssd.engine.results import Matrix, ResultSet
 from ssd.engine.stats.distributions import two_sided

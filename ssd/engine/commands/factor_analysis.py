@@ -28,8 +28,14 @@ from ssd.engine.session import Session
 from ssd.engine.stats import factors
 from ssd.engine.stats.tails import chi2
 
-OPTIONS = "PF PCF IPF ML FActors(integer 0) MINEigen(real -1) CITerate(integer 0) BLanks(real 0) ALTDIVisor PROTECT(integer 0) RANDom SEED(string) NOROTated MEans NOLOG"  # noqa: E501
-STORED = "e(N) e(f) e(evsum) e(df_m) e(df_r) e(chi2_i) e(df_i) e(p_i) e(ll) e(aic) e(bic) e(chi2_1) e(df_1) e(p_1) e(ll_0) e(method) e(C) e(Ev) e(L) e(Psi) e(means) e(sds) e(r_L) e(r_T) e(r_Phi) e(r_Ev)"  # noqa: E501
+OPTIONS = (
+    "PF PCF IPF ML FActors(integer 0) MINEigen(real -1) CITerate(integer 0) BLanks(real 0) ALTDIVisor "
+    "PROTECT(integer 0) RANDom SEED(string) NOROTated MEans NOLOG"
+)
+STORED = (
+    "e(N) e(f) e(evsum) e(df_m) e(df_r) e(chi2_i) e(df_i) e(p_i) e(ll) e(aic) e(bic) e(chi2_1) e(df_1) "
+    "e(p_1) e(ll_0) e(method) e(C) e(Ev) e(L) e(Psi) e(means) e(sds) e(r_L) e(r_T) e(r_Phi) e(r_Ev)"
+)
 REFUSED = "citerate(), protect(), random, seed(), means"
 METHODS = {
     "pf": "principal factors",

@@ -25,8 +25,14 @@ from ssd.engine.output.tables import count, number
 from ssd.engine.session import Session
 from ssd.engine.stats import factors
 
-OPTIONS = "COMponents(integer 0) FACtors(integer 0) MINEigen(real 1e-5) BLanks(real 0) CORrelation COVariance VCE(string) TOL(real 0) IGNore NORotated MEans Level(cilevel)"  # noqa: E501
-STORED = "e(N) e(f) e(rho) e(trace) e(lndet) e(cond) e(cmd) e(C) e(Ev) e(L) e(Psi) e(means) e(sds) e(r_L) e(r_T) e(r_Ev) e(r_criterion)"  # noqa: E501
+OPTIONS = (
+    "COMponents(integer 0) FACtors(integer 0) MINEigen(real 1e-5) BLanks(real 0) CORrelation COVariance "
+    "VCE(string) TOL(real 0) IGNore NORotated MEans Level(cilevel)"
+)
+STORED = (
+    "e(N) e(f) e(rho) e(trace) e(lndet) e(cond) e(cmd) e(C) e(Ev) e(L) e(Psi) e(means) e(sds) e(r_L) "
+    "e(r_T) e(r_Ev) e(r_criterion)"
+)
 REFUSED = "vce(normal), tol(), ignore, means"
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,10 +31,21 @@ from ssd.engine.commands.margins_contrasts import (
     take_operators,
 )
 from ssd.engine.commands.margins_expression import parse_expression
+from ssd.engine.commands.margins_report import (
+    HEADINGS,
+    Plan,
+    _listed,
+    all_variables,
+    is_conditional,
+    joined_design,
+    note_factors,
+    print_head,
+    settings_of,
+    title_of,
+)
 from ssd.engine.commands.margins_scenario import (
     Scenario,
     ScenarioColumns,
-    legend,
     parse_at,
     relations_of,
 )
@@ -43,21 +54,16 @@ from ssd.engine.lang.options import read_options
 from ssd.engine.missing import MISSING, BoolArray
 from ssd.engine.output.estimation import (
     CoefficientTable,
-    Entry,
-    count,
     print_coefficients,
-    print_header,
     result_table,
 )
 from ssd.engine.results import Matrix, ResultSet
-from ssd.engine.stats.design import Design
 
 if TYPE_CHECKING:
     from ssd.engine.session import Session
 from ssd.engine.commands.margins_cells import (
     Cell,
     MarginsRequest,
-    Predictor,
     averaging_weights,
     derivative,
     level_change,
@@ -140,36 +146,22 @@ def _repeated_options(line: Line) -> tuple[list[str], list[str]]:
     return at_texts, predict_texts
 
 
-_HEADINGS = {"dydx": "dy/dx", "eyex": "ey/ex", "dyex": "dy/ex", "eydx": "ey/dx"}
-
-
-@dataclass
-class _Plan:
-    """Rows of the table: name parts in front (over, at, levels) and how to compute each."""
-
-    scenarios: list[Scenario]
-    over: list[tuple[str, BoolArray]]
-    over_axes: list[Axis]
-    level_terms: list[tuple[list[str], list[dict[str, float]]]]
-    """Per term of the margin list its variables and level combinations."""
-
-
 def _run(
     session: Session, line: Line, estimation: Estimation, request: MarginsRequest, at_texts: list[str], level: float
 ) -> None:
     columns = request.columns(request.rows)
     base = Scenario()
     if line.flag("atmeans"):
-        base = Scenario({}, dict.fromkeys(_all_variables(request), "mean"))
+        base = Scenario({}, dict.fromkeys(all_variables(request), "mean"))
     scenarios = [base]
     if at_texts:
         scenarios = []
         for text in at_texts:
-            parsed, _ = parse_at(session, text, _joined(request), columns)
+            parsed, _ = parse_at(session, text, joined_design(request), columns)
             scenarios.extend(_merge(base, each) for each in parsed)
     marginlist, operators, asked = take_operators(line.anything)
     over, over_axes, over_asked = _over_groups(session, line, request)
-    plan = _Plan(scenarios, over, over_axes, _level_terms(session, marginlist, request))
+    plan = Plan(scenarios, over, over_axes, _level_terms(session, marginlist, request))
     if request.effect:
         xvars = _effect_terms(session, line.text_option(request.effect) or "", request)
         if not xvars:
@@ -190,36 +182,23 @@ def _run(
     df = session.e.scalars.get("df_r")
     if df is not None and df >= MISSING:
         df = None
-    conditional = _is_conditional(request, plan)
-    title = _title(request, plan, conditional)
+    conditional = is_conditional(request, plan)
+    title = title_of(request, plan, conditional)
     if line.options.get("pwcompare") or line.options.get("contrast") or asked or over_asked:
         refuse_display_options(line, "margins with contrasts or pairwise comparisons")
         lost = np.array([not cell.estimable for cell in request.cells])
-        compared = Margins(names, b, V, df, level, _HEADINGS.get(request.effect, ""), lost)
+        compared = Margins(names, b, V, df, level, HEADINGS.get(request.effect, ""), lost)
         _compare(session, line, request, plan, compared, title, xvars, operators)
         return
     table = CoefficientTable(
         names, b, V, "", df, level, "Delta-method",
-        coefficient_heading=_HEADINGS.get(request.effect, "Margin"),
+        coefficient_heading=HEADINGS.get(request.effect, "Margin"),
         data=session.data, equation_headings=bool(request.effect) and any(":" in name for name in names),
         not_estimable=bad, base_levels=line.flag("baselevels"), style=display_style(session, line),
         base_equations=frozenset(n.rpartition(":")[0] for n in names if re.match(r"\d+b\.\w+:", n)),
     )  # fmt: skip
     _show(session, line, request, plan, table, title, xvars)
     _store(session, line, request, plan, table, title, xvars)
-
-
-def _all_variables(request: MarginsRequest) -> list[str]:
-    return list(dict.fromkeys(v for linear in request.predictor.equations for v in linear.design.variables))
-
-
-def _joined(request: MarginsRequest) -> Design:
-    """One design that knows the variables of all equations."""
-    joined = Design([c for linear in request.predictor.equations for c in linear.design.columns])
-    for linear in request.predictor.equations:
-        joined.factors.update(linear.design.factors)
-        joined.bases.update(linear.design.bases)
-    return joined
 
 
 def _merge(base: Scenario, given: Scenario) -> Scenario:
@@ -271,7 +250,7 @@ def _level_terms(
         for variable in variables:
             if variable not in factors:
                 raise StataError(322, f"factor {variable} not found in list of covariates"
-                                 if variable not in _all_variables(request)
+                                 if variable not in all_variables(request)
                                  else f"{variable} is not a factor variable in the model")  # fmt: skip
         choices = [list(part.levels) or factors[part.variable] for part in term]
         for part, levels in zip(term, choices, strict=True):
@@ -308,9 +287,7 @@ def _effect_terms(session: Session, text: str, request: MarginsRequest) -> list[
     return chosen
 
 
-def _prefixes(
-    request: MarginsRequest, plan: _Plan
-) -> list[tuple[list[str], MarginsRequest, Scenario, ScenarioColumns]]:
+def _prefixes(request: MarginsRequest, plan: Plan) -> list[tuple[list[str], MarginsRequest, Scenario, ScenarioColumns]]:
     """Name parts, prediction, scenario and rows of every combination of predictions, at points and over groups."""
     groups = plan.over or [("", request.rows)]
     found = []
@@ -325,7 +302,7 @@ def _prefixes(
     return found
 
 
-def _predictive(request: MarginsRequest, plan: _Plan) -> list[str]:
+def _predictive(request: MarginsRequest, plan: Plan) -> list[str]:
     names: list[str] = []
     prefixes = _prefixes(request, plan)
     if not plan.level_terms:
@@ -357,7 +334,7 @@ def _marked(names: list[str]) -> list[str]:
     return marked
 
 
-def _effects(request: MarginsRequest, plan: _Plan, xvars: list[tuple[str, str, bool]]) -> list[str]:
+def _effects(request: MarginsRequest, plan: Plan, xvars: list[tuple[str, str, bool]]) -> list[str]:
     names: list[str] = []
     prefixes = _prefixes(request, plan)
     several = len(prefixes) > 1 or bool(plan.level_terms)
@@ -404,103 +381,17 @@ def _effects(request: MarginsRequest, plan: _Plan, xvars: list[tuple[str, str, b
 # --- showing ---
 
 
-def _is_conditional(request: MarginsRequest, plan: _Plan) -> bool:
-    """Every covariate is fixed, so that nothing is averaged."""
-    levels = {v for variables, _ in plan.level_terms for v in variables}
-    return all(
-        all(v in s.fixed or v in s.averaged or v in levels for v in _all_variables(request)) for s in plan.scenarios
-    )
-
-
-def _title(request: MarginsRequest, plan: _Plan, conditional: bool) -> str:
-    if request.effect:
-        return "Conditional marginal effects" if conditional else "Average marginal effects"
-    return "Adjusted predictions" if conditional else "Predictive margins"
-
-
 def _show(
-    session: Session, line: Line, request: MarginsRequest, plan: _Plan, table: CoefficientTable, title: str,
+    session: Session, line: Line, request: MarginsRequest, plan: Plan, table: CoefficientTable, title: str,
     xvars: list[tuple[str, str, bool]],
 ) -> None:  # fmt: skip
-    _print_head(session, line, request, plan, title, xvars)
+    print_head(session, line, request, plan, title, xvars)
     print_coefficients(session.log, table)
-    _note_factors(session, request, xvars)
-
-
-def _note_factors(session: Session, request: MarginsRequest, xvars: list[tuple[str, str, bool]]) -> None:
-    if any(factor for _, _, factor in xvars):
-        heading = _HEADINGS[request.effect]
-        session.log.line(f"Note: {heading} for factor levels is the discrete change from the base level.")
-
-
-def _print_head(
-    session: Session, line: Line, request: MarginsRequest, plan: _Plan, title: str, xvars: list[tuple[str, str, bool]]
-) -> None:
-    """Title, sample, expression and the at() legend."""
-    log = session.log
-    log.line()
-    n = float(np.count_nonzero(request.rows))
-    if session.e.macros.get("wtype") == "fweight":
-        n = float(request.weights.sum())
-    print_header(log, [title], [Entry("Number of obs", count(n))], value_width=1)
-    vce = session.e.macros.get("vcetype") or session.e.macros.get("vce", "")
-    shown = {"ols": "OLS", "oim": "OIM", "conventional": "Conventional", "unadjusted": "Unadjusted", "eim": "EIM",
-             "opg": "OPG"}.get(vce, vce)  # fmt: skip
-    log.line(f"Model VCE: {shown}")
-    log.line()
-    several = len(request.predictors) > 1
-    if not several:
-        log.line(f"Expression: {_described(request.predictor)}")
-    if request.effect:
-        heading = _HEADINGS[request.effect]
-        names = [_effect_label(request, variable, operator, factor) for variable, operator, factor in xvars]
-        log.line(f"{heading} wrt:  {' '.join(names)}")
-        if several:
-            log.line()
-    if several:
-        for number, predictor in enumerate(request.predictors):
-            log.line(f"{number + 1}._predict: {_described(predictor)}")
-    if plan.over:
-        log.line(f"Over:       {' '.join(axis.variable for axis in plan.over_axes)}")
-    fixed = any(s.fixed or s.averaged for s in plan.scenarios)
-    if fixed and not line.flag("noatlegend"):
-        joined = _joined(request)
-        for text in legend(plan.scenarios, joined, request.columns(request.rows)):
-            log.line(text)
-    log.line()
-
-
-def _described(predictor: Predictor) -> str:
-    return ", ".join(part for part in (predictor.label, predictor.expression) if part)
-
-
-def _settings(plan: _Plan) -> list[dict[str, float]]:
-    """Per at() setting the variables whose values differ between the settings, for graphs."""
-    varying = {
-        name for scenario in plan.scenarios for name in scenario.fixed
-        if any(other.fixed.get(name) != scenario.fixed[name] for other in plan.scenarios)
-    }  # fmt: skip
-    return [{name: v for name, v in scenario.fixed.items() if name in varying} for scenario in plan.scenarios]
-
-
-def _listed(line: Line) -> str:
-    """The margin list as typed, without contrast operators."""
-    return take_operators(line.anything.strip())[0]
-
-
-def _effect_label(request: MarginsRequest, variable: str, operator: str, factor: bool) -> str:
-    if not factor:
-        return f"{operator}.{variable}" if operator else variable
-    levels: list[int] = []
-    base: int | None = None
-    for linear in request.predictor.equations:
-        if variable in linear.design.factors:
-            levels, base = linear.design.factors[variable], linear.design.bases.get(variable)
-    return " ".join(f"{level}.{variable}" for level in levels if level != base)
+    note_factors(session, request, xvars)
 
 
 def _store(
-    session: Session, line: Line, request: MarginsRequest, plan: _Plan, table: CoefficientTable, title: str,
+    session: Session, line: Line, request: MarginsRequest, plan: Plan, table: CoefficientTable, title: str,
     xvars: list[tuple[str, str, bool]],
 ) -> None:  # fmt: skip
     names = list(table.names)
@@ -516,7 +407,7 @@ def _store(
         },
         matrices={"b": b, "V": V, "table": result_table(table)},
     )  # fmt: skip
-    results.hidden["at"] = _settings(plan)
+    results.hidden["at"] = settings_of(plan)
     if line.anything.strip():
         results.macros["margins"] = _listed(line)
     if table.df is not None:
@@ -533,7 +424,7 @@ def _store(
 
 
 def _compare(
-    session: Session, line: Line, request: MarginsRequest, plan: _Plan, margins: Margins, title: str,
+    session: Session, line: Line, request: MarginsRequest, plan: Plan, margins: Margins, title: str,
     xvars: list[tuple[str, str, bool]], operators: dict[str, str],
 ) -> None:  # fmt: skip
     """Contrasts or pairwise comparisons in place of the margins themselves."""
@@ -544,7 +435,7 @@ def _compare(
     if line.flag("post"):
         raise unsupported("option post of margins with contrasts is")
     kind = "Pairwise comparisons" if pairs else "Contrasts"
-    _print_head(session, line, request, plan, f"{kind} of {title.lower()}", xvars)
+    print_head(session, line, request, plan, f"{kind} of {title.lower()}", xvars)
     if pairs:
         results = show_pairs(session, margins, blocks, line.text_option("pwcompare") or "",
                              line.text_option("mcompare"))  # fmt: skip
@@ -555,8 +446,8 @@ def _compare(
         for linear in request.predictor.equations:
             bases |= {name: str(base) for name, base in linear.design.bases.items() if base is not None}
         results = show_contrasts(session, margins, blocks, options, bases)
-    _note_factors(session, request, xvars)
-    results.hidden["at"] = _settings(plan)
+    note_factors(session, request, xvars)
+    results.hidden["at"] = settings_of(plan)
     results.scalars["N"] = float(np.count_nonzero(request.rows))
     results.macros |= {"margins": _listed(line)} if line.anything.strip() else {}
     results.macros |= {
@@ -571,7 +462,7 @@ def _compare(
 
 
 def _blocks(
-    session: Session, request: MarginsRequest, plan: _Plan, xvars: list[tuple[str, str, bool]],
+    session: Session, request: MarginsRequest, plan: Plan, xvars: list[tuple[str, str, bool]],
     operators: dict[str, str], at: str, *, joint: bool,
 ) -> list[Block]:  # fmt: skip
     """Which margins belong together: one block per term, and per variable of dydx()."""

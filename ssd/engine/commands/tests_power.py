@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import product
 from math import ceil
 
+import numpy as np
+
 from ssd.engine.commands.declare import Line, command
 from ssd.engine.commands.power_methods import METHODS, Method, Parameters, Row
 from ssd.engine.commands.power_report import draw, print_one, print_table
@@ -57,7 +59,7 @@ def power(session: Session, line: Line) -> None:
     session.r = ResultSet(
         scalars={**rows[-1].results, "onesided": float(line.flag("onesided")), "N": rows[-1].results["N"]},
         macros={"type": "test", "method": words[0]},
-        matrices={"pss_table": Matrix.of(table, None, columns)},  # type: ignore[arg-type]
+        matrices={"pss_table": Matrix.of(np.array(table), None, columns)},
     )
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssd.engine.missing import MISSING, FloatArray
+from ssd.engine.output.coefficient_labels import CoefficientLabels, abbreviated, coefficient_status, equation_of
 from ssd.engine.output.display import PLAIN, DisplayStyle
 from ssd.engine.output.formats import format_value
-from ssd.engine.output.tables import wrap_stub
 from ssd.engine.results import Matrix
 from ssd.engine.stats.distributions import critical, two_sided
 
@@ -101,7 +101,7 @@ def _known_error(se: float, t: float) -> float:
 
 
 def _transformed(table: CoefficientTable, name: str) -> bool:
-    if table.untransformed and _equation(name) in table.untransformed:
+    if table.untransformed and equation_of(name) in table.untransformed:
         return False
     return table.eform and not (name.startswith("/") and not table.ancillary_eform)
 
@@ -125,13 +125,13 @@ def _statistics(table: CoefficientTable) -> list[tuple[float, float, float, floa
 
 def print_coefficients(log: Log, table: CoefficientTable) -> None:
     """The table from its upper to its lower rule."""
-    labels = _Labels(table)
+    labels = CoefficientLabels(table)
     table.width = labels.width
     statistics = _statistics(table)
     log.line("-" * (table.width + 2 + _columns(table)))
     print_headings(log, table)
     previous: str | None = None
-    equations = [_equation(name) for name in table.names]
+    equations = [equation_of(name) for name in table.names]
     named = {equation for equation in equations if equation and equation != "/"} - table.hidden_equations
     several = table.equation_headings or len(named) > 1
     start = 0
@@ -141,7 +141,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
         equation = equations[start]
         if equation in table.base_equations:
             log.line("-" * (table.width + 1) + "+" + "-" * _columns(table))
-            shown = _abbreviate(re.sub(r"^(\d+)b\.", r"\1.", equation), table.width)
+            shown = abbreviated(re.sub(r"^(\d+)b\.", r"\1.", equation), table.width)
             log.line(f"{shown:<{table.width}} |  ({table.base_note})")
         elif equation not in table.hidden_equations:
             previous = (
@@ -159,7 +159,7 @@ def print_coefficients(log: Log, table: CoefficientTable) -> None:
 
 def _offset_row(table: CoefficientTable) -> str:
     kind = "exposure" if table.offset.startswith("ln(") else "offset"
-    return f"{_abbreviate(table.offset, table.width):>{table.width}} |{'1':>11}  ({kind})"
+    return f"{abbreviated(table.offset, table.width):>{table.width}} |{'1':>11}  ({kind})"
 
 
 def _columns(table: CoefficientTable) -> int:
@@ -181,7 +181,7 @@ def print_headings(log: Log, table: CoefficientTable) -> None:
     first = f" {heading}" if len(heading) == 11 else heading.rjust(11) + " "
     error = "std. err." if table.vce_heading else "Std. err."
     style = table.style
-    start = f"{_abbreviate(table.depvar, width):>{width}} |{first}  "
+    start = f"{abbreviated(table.depvar, width):>{width}} |{first}  "
     if style.legend:
         log.line(start + "Legend")
         return
@@ -192,27 +192,17 @@ def print_headings(log: Log, table: CoefficientTable) -> None:
     log.line(start + error + middle + interval)
 
 
-def _equation(name: str) -> str:
-    """The equation of a name; `/` for ancillary parameters, which have none of their own (`/mills:lambda` has)."""
-    owner = name.rpartition(":")[0]
-    return (owner or "/") if name.startswith("/") else owner
-
-
-def _is_ancillary(name: str) -> bool:
-    return _equation(name) == "/"
-
-
 def _equation_rule(log: Log, table: CoefficientTable, equation: str, several: bool) -> str:
     log.line("-" * (table.width + 1) + "+" + "-" * _columns(table))
     if several and equation and equation != "/":
-        log.line(f"{_abbreviate(equation, table.width):<{table.width}} |")
+        log.line(f"{abbreviated(equation, table.width):<{table.width}} |")
     return equation
 
 
 def _print_equation(
     log: Log,
     table: CoefficientTable,
-    labels: _Labels,
+    labels: CoefficientLabels,
     positions: range,
     statistics: Sequence[tuple[float, float, float, float, float, float]],
 ) -> None:
@@ -222,12 +212,14 @@ def _print_equation(
 
 def label_lines(table: CoefficientTable, positions: range) -> list[tuple[str, int | None]]:
     """The first column of a table for some coefficients, up to the bar: headings of factors have no position."""
-    labels = _Labels(table)
+    labels = CoefficientLabels(table)
     table.width = labels.width
     return list(_label_lines(table, labels, positions))
 
 
-def _label_lines(table: CoefficientTable, labels: _Labels, positions: range) -> Iterator[tuple[str, int | None]]:
+def _label_lines(
+    table: CoefficientTable, labels: CoefficientLabels, positions: range
+) -> Iterator[tuple[str, int | None]]:
     first = True
     after_block = False
     for group in labels.groups(positions):
@@ -309,193 +301,6 @@ def number(value: float, fmt: str = "%9.0g") -> str:
 def exponential(value: float) -> float:
     """exp(), infinite where it overflows."""
     return math.exp(value) if value < math.log(MISSING) else math.inf
-
-
-def coefficient_status(name: str, empty: frozenset[str] = frozenset()) -> str:
-    """empty, base or omitted, as the name of a coefficient tells; otherwise nothing."""
-    if name in empty:
-        return "empty"
-    pieces = name.rpartition(":")[2].split("#")
-    operators = [piece.partition(".")[0] if "." in piece else "" for piece in pieces]
-    if any(op[:1].isdigit() and op.endswith("b") for op in operators):
-        return "base"
-    if any(op == "o" or op.startswith(("o", "co")) or (op[:1].isdigit() and op.endswith("o")) for op in operators):
-        return "omitted"
-    return ""
-
-
-class _Labels:
-    """Names and factor levels as the first column shows them."""
-
-    def __init__(self, table: CoefficientTable) -> None:
-        self.table = table
-        self.parts = [self._split(name) for name in table.names]
-        self.width = 12
-        longest = max(12, table.width)
-        for positions in (range(len(table.names)),):
-            for group in self.groups(positions):
-                shown = [j for j in group if self.is_shown(j)]
-                if shown and self.is_block(group, shown):
-                    longest = max([longest, *(len(self._levels(j)) + 1 for j in shown)])
-        self.width = min(longest, 32) if table.style.stretched else 12
-
-    @staticmethod
-    def _split(name: str) -> list[tuple[str, str]]:
-        bare = name.rpartition(":")[2]
-        pieces = []
-        for piece in bare.split("#"):
-            operator, dot, variable = piece.partition(".")
-            pieces.append((operator, variable) if dot else ("", piece))
-        return pieces
-
-    def groups(self, positions: range) -> list[list[int]]:
-        """Consecutive coefficients of one term."""
-        groups: list[list[int]] = []
-        last: object = None
-        for j in positions:
-            signature = self._signature(j)
-            if groups and signature == last and signature[0]:
-                groups[-1].append(j)
-            else:
-                groups.append([j])
-            last = signature
-        return groups
-
-    def _signature(self, j: int) -> tuple[bool, tuple[str, ...]]:
-        if self._is_series(j):
-            return True, (_equation(self.table.names[j]), self.parts[j][0][1])
-        factor = any(op[:1].isdigit() for op, _ in self.parts[j])
-        shown = tuple(variable if op[:1].isdigit() else _plain_operator(op, variable) for op, variable in self.parts[j])
-        return factor, (_equation(self.table.names[j]), *shown)
-
-    def is_shown(self, j: int) -> bool:
-        style = self.table.style
-        status = coefficient_status(self.table.names[j], self.table.empty)
-        if status == "base":
-            return style.every_base or (self.table.base_levels and len(self.parts[j]) == 1)
-        return style.omitted if status == "omitted" else style.empty or status != "empty"
-
-    def _is_series(self, j: int) -> bool:
-        """A variable alone, possibly under a time-series operator."""
-        operator = self.parts[j][0][0]
-        return len(self.parts[j]) == 1 and not operator[:1].isdigit() and not _is_ancillary(self.table.names[j])
-
-    def is_block(self, group: list[int], shown: list[int]) -> bool:
-        if self._is_series(group[0]):
-            return any(_time_operator(self.parts[j][0][0]) for j in group)
-        parts = self.parts[group[0]]
-        if len(parts) > 1:
-            return True
-        if not parts[0][0][:1].isdigit():
-            return False
-        if len(shown) > 1:
-            return True
-        return self._level_text(*parts[0]) != self._level(parts[0][0])
-
-    @staticmethod
-    def _level(operator: str) -> str:
-        return operator.rstrip("bno")
-
-    def _level_text(self, operator: str, variable: str) -> str:
-        level = self._level(operator)
-        data = self.table.data if self.table.style.value_labels else None
-        if data is not None and variable in data.variables:
-            labels = data.value_labels.get(data.variables[variable].value_label, {})
-            return labels.get(int(level), level)
-        return level
-
-    def _levels(self, j: int) -> str:
-        factors = [(op, variable) for op, variable in self.parts[j] if op[:1].isdigit()]
-        texts = [self._level_text(op, variable) for op, variable in factors]
-        labelled = any(text != self._level(op) for text, (op, _) in zip(texts, factors, strict=True))
-        return ("#" if labelled else " ").join(texts)
-
-    def plain(self, j: int) -> str:
-        name = self.table.names[j].rpartition(":")[2]
-        if _is_ancillary(self.table.names[j]):
-            name = "/" + name.lstrip("/")
-        operator, variable = self.parts[j][0]
-        if operator and not name.startswith("/"):
-            if operator[:1].isdigit():
-                name = f"{self._level(operator)}.{variable}"
-            else:
-                name = _plain_operator(operator, variable, main=True)
-            prefix = name[: len(name) - len(variable)]
-            name = prefix + _abbreviate(variable, max(self.width - len(prefix), 5))
-        else:
-            name = _abbreviate(name, self.width)
-        return f"{name:>{self.width}} |"
-
-    def block(self, shown: list[int]) -> tuple[list[str], list[str]]:
-        parts = self.parts[shown[0]]
-        if self._is_series(shown[0]):
-            rows = [f"{_lag_label(self.parts[j][0][0]):>{self.width}} |" for j in shown]
-            return [f"{_abbreviate(parts[0][1], self.width):>{self.width}} |"], rows
-        words = [
-            _abbreviate(variable, self.width) if op[:1].isdigit() else _plain_operator(op, variable)
-            for op, variable in parts
-        ]
-        lines: list[str] = []
-        current = words[0]
-        for word in words[1:]:
-            if len(current) + 1 + len(word) <= self.width:
-                current += "#" + word
-            else:
-                lines.append(current + "#")
-                current = word
-        factors = any(op[:1].isdigit() for op, _ in parts)
-        headings = [f"{line:>{self.width + 1}}|" for line in lines]
-        if not factors:
-            return headings, [f"{current:>{self.width}} |"]
-        headings.append(f"{current:>{self.width}} |")
-        rows = ["\n".join(f"{line:>{self.width - 1}}  |" for line in self._level_lines(j)) for j in shown]
-        return headings, rows
-
-    def _level_lines(self, j: int) -> list[str]:
-        """The levels of one coefficient in at most as many lines as the style allows."""
-        room = self.width - 1
-        text = self._levels(j)
-        style = self.table.style
-        if len(text) <= room or style.stretched or style.wrap <= 1:
-            return [_abbreviate(text, room)]
-        if style.wrap_on == "width":
-            pieces = [text[start : start + room] for start in range(0, len(text), room)]
-        else:
-            pieces = wrap_stub(text, room)
-        if len(pieces) > style.wrap:
-            last = pieces[style.wrap - 1]
-            pieces = [*pieces[: style.wrap - 1], last[: room - 2] + ".."]
-        return pieces
-
-
-def _time_operator(operator: str) -> str:
-    """The time-series operator without the marks for omission and continuous parts."""
-    return operator.lstrip("co")
-
-
-def _lag_label(operator: str) -> str:
-    """How a row of a block of lags is named: `L1.`, `LD.`, `L2D.`, and `--.` for the variable itself."""
-    op = _time_operator(operator)
-    if not op:
-        return "--."
-    return f"{op}1." if len(op) == 1 else f"{op}."
-
-
-def _plain_operator(operator: str, variable: str, *, main: bool = False) -> str:
-    op = operator
-    if op.startswith("co"):
-        op = "c" + op[2:]
-    elif op.startswith("o"):
-        op = op[1:]
-    if main or not op.startswith("c"):
-        op = op.removeprefix("c")
-    elif len(op) > 1:
-        op = "c" + op[1:]
-    return f"{op}.{variable}" if op else variable
-
-
-def _abbreviate(name: str, width: int) -> str:
-    return name if len(name) <= width else name[: width - 2] + "~" + name[-1]
 
 
 # --- headers ---------------------------------------------------------------------------------
